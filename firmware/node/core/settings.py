@@ -1,0 +1,147 @@
+"""The settings of a station, once: console, validation, events and the gateway derive from this table.
+
+A row is (key, unit, decimals, default, low, high, help). Values are integers in 10**-decimals of the unit. Rows are only ever added at the end:
+the index is a setting's id in the journal.
+"""
+
+import binascii
+import json
+
+from node.core import fixed
+
+ROWS = (
+    ("level.alert", "m", 3, 600, -10000, 30000, "alert (waspada) from this level above gauge datum"),
+    ("level.warning", "m", 3, 1000, -10000, 30000, "warning (amaran) from this level"),
+    ("level.danger", "m", 3, 1500, -10000, 30000, "danger (bahaya) from this level"),
+    ("level.deadband", "m", 3, 50, 0, 2000, "a level is left only this far below its line"),
+    ("level.on_delay", "s", 0, 0, 0, 3600, "how long the water must stay above a line"),
+    ("level.off_delay", "s", 0, 120, 0, 3600, "how long it must stay below line and deadband"),
+    ("level.latched", None, 0, 0, 0, 1, "1: an alarm stays until it is acknowledged"),
+    ("rise.limit", "m", 3, 300, 0, 5000, "rise within the window that raises an alarm, 0 is off"),
+    ("rise.window", "s", 0, 900, 300, 3600, "window of the rise"),
+    ("alarm.shadow", None, 0, 0, 0, 1, "1: decide and report, sound nothing"),
+    ("siren.from", None, 0, 1, 1, 4, "siren from state 1 alert, 2 warning, 3 danger; 4 never"),
+    ("sensor.height", "m", 3, 4500, 0, 30000, "sensor face above gauge datum"),
+    ("sample.interval", "s", 0, 60, 5, 3600, "between samples in state normal"),
+    ("sample.alarm_interval", "s", 0, 15, 2, 3600, "between samples from state alert on"),
+    ("report.interval", "s", 0, 60, 5, 3600, "between reports in state normal; else every sample"),
+)
+
+LEVEL_ALERT = 0
+LEVEL_WARNING = 1
+LEVEL_DANGER = 2
+LEVEL_DEADBAND = 3
+LEVEL_ON_DELAY = 4
+LEVEL_OFF_DELAY = 5
+LEVEL_LATCHED = 6
+RISE_LIMIT = 7
+RISE_WINDOW = 8
+ALARM_SHADOW = 9
+SIREN_FROM = 10
+SENSOR_HEIGHT = 11
+SAMPLE_INTERVAL = 12
+SAMPLE_ALARM_INTERVAL = 13
+REPORT_INTERVAL = 14
+
+FILE = "settings.json"
+
+
+def index(key):
+    """The row of `key`; KeyError names what there is."""
+    for i, row in enumerate(ROWS):
+        if row[0] == key:
+            return i
+    raise KeyError("no setting '%s'; there are %s" % (key, ", ".join([row[0] for row in ROWS])))
+
+
+def shown(i, value):
+    """A value as a technician reads it: `1.5 m`."""
+    row = ROWS[i]
+    number = fixed.text(value, row[2])
+    return number + " " + row[1] if row[1] else number
+
+
+def validate(i, word, unit=None):
+    """The integer for what was typed. ValueError says what is allowed."""
+    row = ROWS[i]
+    value = fixed.parse(word, row[2])
+    if unit and unit != row[1]:
+        raise ValueError("%s is in %s, not %s" % (row[0], row[1] or "whole numbers", unit))
+    if value < row[4] or value > row[5]:
+        raise ValueError("%s must be %s to %s" % (row[0], shown(i, row[4]), shown(i, row[5])))
+    return value
+
+
+def conflict(values):
+    """What makes these values unusable together, in one sentence, or None."""
+    if not values[LEVEL_ALERT] < values[LEVEL_WARNING] < values[LEVEL_DANGER]:
+        return "levels out of order: alert %s, warning %s, danger %s must rise" % tuple(
+            [shown(i, values[i]) for i in (LEVEL_ALERT, LEVEL_WARNING, LEVEL_DANGER)]
+        )
+    return None
+
+
+class Settings:
+    """What the station runs (`values`, `revision`) and what is being typed (`staged`, index -> value)."""
+
+    def __init__(self, given):
+        """`given`: key -> integer, the station's own defaults over the table's. ValueError names the key."""
+        self.values = [row[3] for row in ROWS]
+        for key in given:
+            i = index(key)
+            value = given[key]
+            if type(value) is not int or value < ROWS[i][4] or value > ROWS[i][5]:
+                raise ValueError("%s is %s; it must be %d to %d" % (key, value, ROWS[i][4], ROWS[i][5]))
+            self.values[i] = value
+        problem = conflict(self.values)
+        if problem:
+            raise ValueError(problem)
+        self.revision = 1
+        self.staged = {}
+
+    def get(self, i):
+        return self.values[i]
+
+    def proposed(self):
+        """The values as they would be after a save."""
+        return [self.staged.get(i, self.values[i]) for i in range(len(ROWS))]
+
+    def apply(self):
+        """Make what is staged live. Returns [(index, old, new)]; ValueError leaves all as it was."""
+        values = self.proposed()
+        problem = conflict(values)
+        if problem:
+            raise ValueError(problem)
+        changes = [(i, self.values[i], values[i]) for i in range(len(ROWS)) if values[i] != self.values[i]]
+        self.staged = {}
+        if changes:
+            self.values = values
+            self.revision += 1
+        return changes
+
+    def image(self, values, revision):
+        """What is written to storage: one JSON line behind its CRC-32."""
+        pairs = ['"%s":%d' % (ROWS[i][0], values[i]) for i in range(len(ROWS))]
+        body = ('{"revision":%d,"values":{%s}}' % (revision, ",".join(pairs))).encode()
+        return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
+
+    def recover(self, image):
+        """Take what was saved. False, and nothing changed, when the image is damaged or no longer allowed."""
+        if not image:
+            return True
+        body = image[9:]
+        if image[:9] != b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF):
+            return False
+        try:
+            saved = json.loads(body)
+            kept = Settings(saved["values"])
+            self.values = kept.values
+            self.revision = saved["revision"]
+        except (ValueError, KeyError, TypeError):
+            return False
+        return True
+
+    def json(self, life):
+        """The retained `settings` message (docs/wire.md)."""
+        pairs = ['"%s":%s' % (ROWS[i][0], fixed.text(self.values[i], ROWS[i][2])) for i in range(len(ROWS))]
+        return '{"life":"%s","revision":%d,"values":{%s}}' % (life, self.revision, ",".join(pairs))
