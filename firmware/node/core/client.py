@@ -1,8 +1,8 @@
 """The node's MQTT 3.1.1 connection: bytes in, bytes out, time is an argument, nothing waits.
 
-Whoever owns the byte stream calls opened() when it is up, receive() with what came in, step() when it is due, writes `out`
-and says so with sent(), closes the stream when `want_close` is set, and calls closed() when it is gone. In this order:
-receive what is there, then step, then write; a step before reading would take a reply for missing.
+Whoever owns the byte stream calls opened() when it is up, receive() with what came in, step() when it is due, writes
+`out` and says so with sent(), closes the stream when `want_close` is set, and calls closed() when it is gone. In this
+order: receive what is there, then step, then write; a step before reading would take a reply for missing.
 Times are milliseconds of node.core.clock.
 """
 
@@ -15,7 +15,8 @@ UP = 2
 
 IDLE_MS = 3600000  # step() with nothing to wait for
 
-REFUSED = ("", "protocol level", "client id", "server unavailable", "user name or password", "not authorised")  # [3.2.2.3]
+# [3.2.2.3] by CONNACK's code
+REFUSED = ("", "protocol level", "client id", "server unavailable", "user name or password", "not authorised")
 
 
 class _Sent:
@@ -99,7 +100,7 @@ class Client:
         self.want_close = False
 
     def disconnect(self):
-        """Leave in order, so that the broker drops the will [3.14.4-3]: write `out`, then close. Keeps what is in flight."""
+        """Leave in order, so that the broker drops the will [3.14.4-3]: write `out`, then close. Keeps in flight."""
         if self.state == UP:
             self.out.extend(mqtt.DISCONNECT_BYTES)
         self.state = DOWN
@@ -127,7 +128,7 @@ class Client:
         return True
 
     def receive(self, now_ms: int, buffer, count: int):
-        """The first `count` bytes of `buffer` came in; ignored while DOWN. Sets want_close for what breaks the standard."""
+        """The first `count` bytes of `buffer` came in; ignored while DOWN. What breaks the standard sets want_close."""
         source = memoryview(buffer)
         taken = 0
         try:

@@ -2,7 +2,7 @@
 
 Shared by the node's client, the simulator's broker and the gateway. Only bytes: no sockets, no state, no waiting.
 Encoders raise ValueError for what the standard does not allow to be sent, decoders MalformedPacket and nothing else.
-A decoder gets one whole packet, buffer[start:end], as packet_length found it; the buffer is bytes-like and is only read.
+A decoder gets one whole packet, buffer[start:end], as packet_length found it; buffer is bytes-like and only read.
 """
 
 CONNECT = 1
@@ -185,7 +185,7 @@ def parse_connect(buffer, start: int, end: int) -> tuple:
     if end - at < 12 or bytes(buffer[at : at + 7]) != _PROTOCOL:
         raise MalformedPacket("protocol")
     flags = buffer[at + 7]
-    # [3.1.2-3] bit 0 reserved; [3.1.2-13..15] no will: no QoS, no retain; QoS is never 3; [3.1.2-22] no user: no password
+    # [3.1.2-3] bit 0 is reserved; [3.1.2-13..15] no QoS or retain without a will; no QoS 3; [3.1.2-22] no user, no password
     if flags & 1 or (not flags & 4 and flags & 0x38) or flags & 0x18 == 0x18 or flags & 0xC0 == 0x40:
         raise MalformedPacket("CONNECT flags")
     keepalive_s = buffer[at + 8] << 8 | buffer[at + 9]
