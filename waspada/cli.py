@@ -1,0 +1,81 @@
+"""`waspada COMMAND ...`: finds the command's module, runs it, and says what went wrong in one sentence.
+
+A command is a module `waspada/<command>.py` with two functions: `add(subparsers)` makes its argument parser, `run(args) -> int` does the work and
+returns 0 (done) or 1 (it ran and the answer is no). Unusable arguments or input exit with 2: raise `simulator.errors.InputError("one sentence")`.
+Every command has `--json`: its last line of output is one JSON object, `{"error": "..."}` when there is no answer.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from simulator.errors import InputError
+from waspada import __version__
+
+COMMANDS = ("demo", "simulate", "backtest", "gateway", "flash", "console", "bench")
+
+DONE, UNUSABLE, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises where argparse would print two lines and exit, so that `main` answers every error in the same way."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (try `{self.prog} --help`)")
+
+
+class CommandParser(Parser):
+    """A command's parser: it has `--json` without asking for it, and may say more about it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"conflict_handler": "resolve", **options})
+        self.add_argument("--json", action="store_true", help="one JSON object as the last line of output")
+
+
+def parser(commands: Sequence[str] = COMMANDS) -> Parser:
+    """The parser for these commands; only their modules are imported."""
+    made = Parser(prog="waspada", description="Flood-gauge stations: simulate them, run a district, make a board ready.")
+    made.add_argument("--version", action="version", version=f"waspada {__version__}")
+    subparsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
+    for name in commands:
+        _module(name).add(subparsers)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    as_json = "--json" in argv
+    named = [argv[0]] if argv and argv[0] in COMMANDS else COMMANDS
+    try:
+        args = parser(named).parse_args(argv)
+        code = int(_module(args.command).run(args))
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        return _say(str(error), as_json, UNUSABLE)
+    except KeyboardInterrupt:
+        return _say("interrupted", as_json, INTERRUPTED)
+    except BrokenPipeError:
+        # The reader has gone (`waspada ... | head`). Python flushes stdout once more at exit: give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except Exception as error:
+        if as_json:
+            print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
+        raise
+
+
+def _module(command: str) -> Any:
+    return importlib.import_module("waspada." + command)
+
+
+def _say(sentence: str, as_json: bool, code: int) -> int:
+    print(f"waspada: {sentence}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": sentence}), flush=True)
+    return code
