@@ -30,7 +30,6 @@ POINTS = (
     ("rise", "m/h", 3, -_BIG, _BIG, None),
     ("rise_alarm", None, 0, 0, 1, _ON_OFF),
     ("boot", None, 0, 0, 4, ("power", "hard", "watchdog", "soft", "unknown")),
-    ("version", None, 0, 0, _BIG, None),
     ("time_fix", None, 0, 0, 1, ("sntp", "gateway")),
     ("up_ms", None, 0, 0, _BIG, None),
     ("settings", None, 0, 0, 2, _WHO),
@@ -49,11 +48,10 @@ POINTS = (
 SECONDARY_UNITS = ("m/h",)
 
 
-def _ids():
-    return {row[0]: index for index, row in enumerate(POINTS)}
-
-
-ID = _ids()
+(
+    LEVEL, BATTERY, ALARM, ALARM_FROM, LIMIT, RISE, RISE_ALARM, BOOT, TIME_FIX, UP_MS, SETTINGS, REVISION,
+    DROPPED, OF_BOOT, FIRST_SEQ, LAST_SEQ, SENSOR, REASON, ACKNOWLEDGED, SHELVED_S, STORAGE, SENSOR_OF,
+) = range(len(POINTS))  # fmt: skip
 # A settings event names its settings by index: ids from here on are the old and the new value of a row of the settings table.
 OLD_SETTING = 0x1000
 NEW_SETTING = 0x2000

@@ -27,21 +27,10 @@ ROWS = (
     ("report.interval", "s", 0, 60, 5, 3600, "between reports in state normal; else every sample"),
 )
 
-LEVEL_ALERT = 0
-LEVEL_WARNING = 1
-LEVEL_DANGER = 2
-LEVEL_DEADBAND = 3
-LEVEL_ON_DELAY = 4
-LEVEL_OFF_DELAY = 5
-LEVEL_LATCHED = 6
-RISE_LIMIT = 7
-RISE_WINDOW = 8
-ALARM_SHADOW = 9
-SIREN_FROM = 10
-SENSOR_HEIGHT = 11
-SAMPLE_INTERVAL = 12
-SAMPLE_ALARM_INTERVAL = 13
-REPORT_INTERVAL = 14
+(
+    LEVEL_ALERT, LEVEL_WARNING, LEVEL_DANGER, LEVEL_DEADBAND, LEVEL_ON_DELAY, LEVEL_OFF_DELAY, LEVEL_LATCHED, RISE_LIMIT,
+    RISE_WINDOW, ALARM_SHADOW, SIREN_FROM, SENSOR_HEIGHT, SAMPLE_INTERVAL, SAMPLE_ALARM_INTERVAL, REPORT_INTERVAL,
+) = range(len(ROWS))  # fmt: skip
 
 FILE = "settings.json"
 
@@ -61,15 +50,20 @@ def shown(i, value):
     return number + " " + row[1] if row[1] else number
 
 
+def within(i, value):
+    """`value` if the table allows it, else ValueError with what is allowed."""
+    row = ROWS[i]
+    if type(value) is not int or value < row[4] or value > row[5]:
+        raise ValueError("%s must be %s to %s" % (row[0], shown(i, row[4]), shown(i, row[5])))
+    return value
+
+
 def validate(i, word, unit=None):
     """The integer for what was typed. ValueError says what is allowed."""
     row = ROWS[i]
-    value = fixed.parse(word, row[2])
     if unit and unit != row[1]:
         raise ValueError("%s is in %s, not %s" % (row[0], row[1] or "whole numbers", unit))
-    if value < row[4] or value > row[5]:
-        raise ValueError("%s must be %s to %s" % (row[0], shown(i, row[4]), shown(i, row[5])))
-    return value
+    return within(i, fixed.parse(word, row[2]))
 
 
 def conflict(values):
@@ -89,10 +83,7 @@ class Settings:
         self.values = [row[3] for row in ROWS]
         for key in given:
             i = index(key)
-            value = given[key]
-            if type(value) is not int or value < ROWS[i][4] or value > ROWS[i][5]:
-                raise ValueError("%s is %s; it must be %d to %d" % (key, value, ROWS[i][4], ROWS[i][5]))
-            self.values[i] = value
+            self.values[i] = within(i, given[key])
         problem = conflict(self.values)
         if problem:
             raise ValueError(problem)
@@ -134,9 +125,14 @@ class Settings:
             return False
         try:
             saved = json.loads(body)
-            kept = Settings(saved["values"])
-            self.values = kept.values
-            self.revision = saved["revision"]
+            values = list(self.values)
+            for key in saved["values"]:
+                i = index(key)
+                values[i] = within(i, saved["values"][key])
+            if conflict(values):
+                return False
+            self.revision = saved["revision"] + 0
+            self.values = values
         except (ValueError, KeyError, TypeError):
             return False
         return True

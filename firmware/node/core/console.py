@@ -1,0 +1,154 @@
+"""The technician's dialogue over a serial cable: a line in, an answer out. Nothing is live until `save`."""
+
+from node.core import settings as S
+
+PROMPT = b"> "
+_LINE_MOST = 80
+_CHUNK = 48  # written per step: fits a UART's transmit buffer, so a long answer never holds up a sample
+_WAITING_MOST = 4096
+
+HELP = (
+    ("help", "", "this list"),
+    ("show", "", "state, and every setting (* typed, not yet saved)"),
+    ("get", "KEY", "one setting and what it is"),
+    ("set", "KEY VALUE [UNIT]", "type a new value; not live until save"),
+    ("save", "", "check, keep and use what was typed"),
+    ("revert", "", "forget what was typed"),
+    ("ack", "", "acknowledge the alarm: silent until it rises"),
+    ("shelve", "MINUTES", "sound nothing for 1 to 1440 minutes; 0 ends it"),
+)
+
+
+class Console:
+    """`actions` does what reaches beyond the settings: `keep(settings)`, `state_line()`, `acknowledge()`, `shelve(seconds)`."""
+
+    def __init__(self, port, settings, actions):
+        self._port = port
+        self._settings = settings
+        self._actions = actions
+        self._input = bytearray(32)
+        self._line = ""
+        self._overlong = False
+        self._last = 0
+        self._out = bytearray()
+
+    def step(self):
+        """Read what has arrived, answer whole lines, write a little. True while there is more to write."""
+        if len(self._out) < _WAITING_MOST:
+            count = self._port.read_into(self._input)
+            for i in range(count):
+                self._take(self._input[i])
+        if self._out:
+            self._port.write(bytes(self._out[:_CHUNK]))
+            self._out = self._out[_CHUNK:]
+        return len(self._out) > 0
+
+    def _take(self, byte):
+        before = self._last
+        self._last = byte
+        if byte == 13 or byte == 10:
+            if byte == 10 and before == 13:
+                return
+            self._out += b"\r\n"
+            line = self._line
+            self._line = ""
+            if self._overlong:
+                self._overlong = False
+                self._say("line too long: at most %d characters" % _LINE_MOST)
+            elif line.strip():
+                self._answer(line.split())
+            self._out += PROMPT
+        elif byte == 8 or byte == 127:
+            if self._line:
+                self._line = self._line[:-1]
+                self._out += b"\b \b"
+        elif 32 <= byte < 127:
+            if len(self._line) < _LINE_MOST:
+                self._line += chr(byte)
+                self._out.append(byte)
+            else:
+                self._overlong = True
+        elif byte == 3 or byte == 21:  # Ctrl-C, Ctrl-U: forget the line; the station goes on
+            self._line = ""
+            self._overlong = False
+            self._out += b"\r\n" + PROMPT
+
+    def _say(self, text):
+        self._out += text.encode() + b"\r\n"
+
+    def _answer(self, words):
+        command = words[0]
+        try:
+            if command == "help":
+                for name, arguments, text in HELP:
+                    self._say("%s %s: %s" % (name, arguments, text) if arguments else "%s: %s" % (name, text))
+            elif command == "show" and len(words) == 1:
+                self._say(self._actions.state_line())
+                for i in range(len(S.ROWS)):
+                    self._show(i, "")
+            elif command == "get" and len(words) == 2:
+                i = S.index(words[1])
+                self._show(i, ": %s (%s to %s)" % (S.ROWS[i][6], S.shown(i, S.ROWS[i][4]), S.shown(i, S.ROWS[i][5])))
+            elif command == "set" and 3 <= len(words) <= 4:
+                self._set(words)
+            elif command == "save" and len(words) == 1:
+                self._save()
+            elif command == "revert" and len(words) == 1:
+                count = len(self._settings.staged)
+                self._settings.staged = {}
+                self._say("reverted: %d forgotten" % count)
+            elif command == "ack" and len(words) == 1:
+                self._actions.acknowledge()
+                self._say("acknowledged: silent until the level rises to the next state")
+            elif command == "shelve" and len(words) == 2:
+                minutes = int(words[1])
+                if not 0 <= minutes <= 1440:
+                    raise ValueError("shelve takes 0 to 1440 minutes")
+                self._actions.shelve(minutes * 60)
+                self._say("shelved for %d min" % minutes if minutes else "no longer shelved")
+            else:
+                self._usage(command)
+        except KeyError as problem:
+            self._say("refused: " + problem.args[0])
+        except ValueError as problem:
+            self._say("refused: " + str(problem))
+
+    def _usage(self, command):
+        for name, arguments, _ in HELP:
+            if name == command:
+                self._say("usage: %s %s" % (name, arguments) if arguments else "usage: " + name)
+                return
+        self._say("no command '%s'; try help" % command)
+
+    def _show(self, i, more):
+        settings = self._settings
+        text = S.ROWS[i][0] + " " + S.shown(i, settings.values[i])
+        if i in settings.staged:
+            text += " * " + S.shown(i, settings.staged[i])
+        self._say(text + more)
+
+    def _set(self, words):
+        settings = self._settings
+        i = S.index(words[1])
+        value = S.validate(i, words[2], words[3] if len(words) > 3 else None)
+        settings.staged[i] = value
+        if value == settings.values[i]:
+            del settings.staged[i]
+        self._say("%s %s (was %s), not live until save" % (words[1], S.shown(i, value), S.shown(i, settings.values[i])))
+        problem = S.conflict(settings.proposed())
+        if problem:
+            self._say("warning: " + problem)
+
+    def _save(self):
+        settings = self._settings
+        if not settings.staged:
+            self._say("nothing to save")
+            return
+        try:
+            changes = self._actions.keep(settings)
+        except OSError:
+            self._say("not saved: storage does not take it; the old settings stay")
+            return
+        for i, old, new in changes:
+            self._say("%s %s (was %s)" % (S.ROWS[i][0], S.shown(i, new), S.shown(i, old)))
+        self._say("saved, revision %d" % settings.revision)

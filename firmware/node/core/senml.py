@@ -1,0 +1,67 @@
+"""A journal record as its SenML pack (RFC 8428; docs/wire.md), printed from integers so that both interpreters write the same bytes."""
+
+from node.core import fixed
+from node.core.journal import DATED, points_of
+from node.core.measurements import FLAG_MISSING, NEW_SETTING, OLD_SETTING, POINTS, REASONS, SECONDARY_UNITS
+from node.core.settings import ROWS
+
+
+def _point(i, q, value):
+    final = q >> 4
+    q = q & 15
+    quality = ',"q":%d' % q if q else ""
+    if final:
+        quality += ',"q1":%d' % final
+    if i >= OLD_SETTING:
+        row = ROWS[i & 0xFFF]
+        key = ("new:" if i >= NEW_SETTING else "old:") + row[0]
+        unit, decimals, words = row[1], row[2], None
+    else:
+        row = POINTS[i]
+        key, unit, decimals, words = row[0], row[1], row[2], row[5]
+    if q == FLAG_MISSING:
+        return '"n":"%s","vs":"%s"%s}' % (key, REASONS[value], quality)
+    if words:
+        return '"n":"%s","vs":"%s"%s}' % (key, words[value], quality)
+    if unit:
+        return '"n":"%s","u":"%s","v":%s%s}' % (key, unit, fixed.text(value, decimals), quality)
+    return '"n":"%s","v":%s%s}' % (key, fixed.text(value, decimals), quality)
+
+
+def moment(flags, seconds, ms):
+    """The base time: `"bt":1528063200.5`, or `"up_ms":2040` while the clock is not known."""
+    if not flags & DATED:
+        return '"up_ms":%d' % (seconds * 1000 + ms)
+    if not ms:
+        return '"bt":%d' % seconds
+    return '"bt":%d.%s' % (seconds, fixed.text(1000 + ms, 3)[2:])
+
+
+def encode(base_name, life, boot, prev_boot, prev_seq, record):
+    """The pack of a journal record. `base_name` is `waspada:<district>:<node>:`."""
+    flags, seq, seconds, ms, points = points_of(record)
+    version = ""
+    for point in points:
+        if point[0] < OLD_SETTING and POINTS[point[0]][1] in SECONDARY_UNITS:
+            version = '"bver":26,'
+    pack = '[{"bn":"%s",%s%s,"life":"%s","boot":%d,"seq":%d,' % (
+        base_name, version, moment(flags, seconds, ms), life, boot, seq,
+    )  # fmt: skip
+    if seq == 1:
+        pack += '"prev_boot":%d,"prev_seq":%d,' % (prev_boot, prev_seq)
+    first = True
+    for point in points:
+        if not first:
+            pack += ",{"
+        first = False
+        pack += _point(point[0], point[1], point[2])
+    return pack + "]"
+
+
+def status(base_name, life, when, boot, state, version):
+    """The retained `status`. The last will says only what is true at any time: `when` None."""
+    if when is None:
+        return '[{"bn":"%s","life":"%s","n":"state","vs":"%s"}]' % (base_name, life, state)
+    return '[{"bn":"%s",%s,"life":"%s","boot":%d,"n":"state","vs":"%s"},{"n":"version","vs":"%s"}]' % (
+        base_name, when, life, boot, state, version,
+    )  # fmt: skip

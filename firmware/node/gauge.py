@@ -1,0 +1,165 @@
+"""From echoes to the siren: a burst of ranges becomes a level, its flag, the alarm's state and two outputs.
+
+`decide` is the path that people's lives hang on: it allocates nothing, so no garbage collection and no full heap can delay it, and it waits
+for nothing but the sensor.
+"""
+
+from array import array
+
+from node.core import settings as S
+from node.core.alarm import LevelAlarm, RiseAlarm
+from node.core.clock import add, diff
+from node.core.measurements import BAD_CHECKSUM, FLAG_FAIL, FLAG_MISSING, FLAG_PASS, NO_ANSWER, OUT_OF_RANGE
+from node.core.quality import Quality
+from node.drivers.a02yyuw import BLANKING_MM, RANGE_MM
+
+_FRAMES = 5
+_FEWEST = 3  # below this a burst has no median worth the name
+_LOOK_AGAIN_MS = 100
+_BURST_LIMIT_MS = 2000
+_CONFIRM_MS = 400  # from a crossing to the burst that confirms it: 400 + 800 ms stay within the 2 s of the design
+_BATTERY_LOW_MV = 8000
+_BATTERY_HIGH_MV = 16000
+
+
+class Gauge:
+    """One river gauge. `step` is True when a sample was decided; the attributes then say what was found."""
+
+    def __init__(self, ranger, battery, settings, sounder):
+        self._ranger = ranger
+        self._battery = battery
+        self._settings = settings
+        self._sounder = sounder
+        self._burst = array("i", [0] * _FRAMES)
+        self._limits = array("i", [0, 0, 0])
+        self._due = -1
+        self._start = 0  # of the newest scheduled sample
+        self._deadline = 0
+        self._sampling = False
+        self._no_echo_seen = 0
+        self._bad_seen = 0
+        self._height = 0
+        self._siren_from = 1
+        self.level_mm = 0
+        self.range_mm = 0
+        self.flag = FLAG_MISSING
+        self.reason = NO_ANSWER
+        self.failures = 0  # bursts in a row without a reading
+        self.state = 0
+        self.rising = 0
+        self.battery_mv = 0
+        self.battery_flag = FLAG_MISSING
+        self.last_sample_ms = 0
+        self.interval_ms = 0
+        get = settings.get
+        height = get(S.SENSOR_HEIGHT)
+        self.quality = Quality(BLANKING_MM, RANGE_MM, height - RANGE_MM, height - BLANKING_MM)
+        self.alarm = LevelAlarm(self._limits, get(S.LEVEL_DEADBAND), get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
+        self.rise = RiseAlarm(get(S.RISE_LIMIT), get(S.RISE_WINDOW), get(S.LEVEL_DEADBAND))
+        self.configure()
+
+    def configure(self):
+        """Take the settings as they now are; the alarm keeps its state and follows at the next sample."""
+        get = self._settings.get
+        for i in range(3):
+            self._limits[i] = get(S.LEVEL_ALERT + i)
+        self._height = get(S.SENSOR_HEIGHT)
+        self._siren_from = get(S.SIREN_FROM)
+        self.alarm.configure(
+            self._limits, get(S.LEVEL_DEADBAND), get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY), get(S.LEVEL_LATCHED), get(S.ALARM_SHADOW)
+        )
+        self.rise.configure(get(S.RISE_LIMIT), get(S.RISE_WINDOW), get(S.LEVEL_DEADBAND))
+        self._interval()
+
+    def step(self, now_ms, t_s):
+        """Start, look at or finish a sample; `t_s` is the station's uptime in seconds."""
+        if self._due < 0:
+            self._due = now_ms
+            self._start = now_ms
+            self.last_sample_ms = now_ms
+        decided = False
+        if diff(self._due, now_ms) <= 0:
+            if not self._sampling:
+                self._sampling = True
+                self.last_sample_ms = now_ms
+                self._deadline = add(now_ms, _BURST_LIMIT_MS)
+                self._due = add(now_ms, self._ranger.start())
+            else:
+                count = self._ranger.read_into(self._burst)
+                if count < _FRAMES and diff(self._deadline, now_ms) > 0:
+                    self._due = add(now_ms, _LOOK_AGAIN_MS)
+                else:
+                    self._sampling = False
+                    self._ranger.stop()
+                    self.decide(count, now_ms, t_s)
+                    self._schedule(now_ms)
+                    decided = True
+        self.sound(now_ms)
+        return decided
+
+    def due_in(self, now_ms):
+        """Milliseconds until `step` has work."""
+        wait = diff(self._due, now_ms)
+        change = self._sounder.due_in(now_ms)
+        if 0 <= change < wait:
+            wait = change
+        return wait if wait > 0 else 0
+
+    def decide(self, count, now_ms, t_s):
+        """A burst of `count` ranges: level, flag, state. Allocates nothing."""
+        self.battery_mv = self._battery.read_mv()
+        self.battery_flag = FLAG_PASS if _BATTERY_LOW_MV <= self.battery_mv <= _BATTERY_HIGH_MV else FLAG_FAIL
+        if count < _FEWEST:
+            self._missing(t_s)
+        else:
+            self.range_mm = self._median(count)
+            self.level_mm = self._height - self.range_mm
+            self.flag = self.quality.update(self.level_mm, self.range_mm, t_s)
+            self.failures = 0
+        self._no_echo_seen = self._ranger.no_echo
+        self._bad_seen = self._ranger.bad_checksum
+        self.state = self.alarm.update(self.level_mm, self.flag, now_ms)
+        self.rising = self.rise.update(self.level_mm, self.flag, t_s)
+        self._interval()
+
+    def sound(self, now_ms):
+        """Siren and strobe follow the state; silenced stays silenced. Allocates nothing."""
+        state = self.alarm.sounding(now_ms)
+        if self.rising and state == 0 and self.alarm.audible(now_ms):
+            state = 1
+        self._sounder.sound(state, self._siren_from, now_ms)
+
+    def _missing(self, t_s):
+        self.flag = FLAG_MISSING
+        self.failures += 1
+        if self._ranger.bad_checksum != self._bad_seen:
+            self.reason = BAD_CHECKSUM
+        elif self._ranger.no_echo != self._no_echo_seen:
+            self.reason = OUT_OF_RANGE
+        else:
+            self.reason = NO_ANSWER
+        self.quality.missing(t_s)
+
+    def _median(self, count):
+        burst = self._burst
+        for i in range(1, count):
+            value = burst[i]
+            j = i
+            while j > 0 and burst[j - 1] > value:
+                burst[j] = burst[j - 1]
+                j -= 1
+            burst[j] = value
+        return burst[count >> 1]
+
+    def _interval(self):
+        i = S.SAMPLE_ALARM_INTERVAL if self.state or self.rising else S.SAMPLE_INTERVAL
+        self.interval_ms = self._settings.get(i) * 1000
+
+    def _schedule(self, now_ms):
+        if self.alarm.confirming or self.rise.confirming:
+            self._due = add(now_ms, _CONFIRM_MS)
+            return
+        self._start = add(self._start, self.interval_ms)
+        if diff(self._start, now_ms) <= 0:
+            self._start = add(now_ms, self.interval_ms)
+        self._due = self._start

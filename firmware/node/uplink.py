@@ -1,0 +1,242 @@
+"""What waits in the journal goes out by MQTT, and goes again until the gateway has kept it.
+
+A PUBACK says that the broker has a message, and a broker can lose it. Records are freed only by the gateway's `committed`; what was
+acknowledged and is not committed after a while is sent again, and what the gateway asks for by `resend` is sent or declared dropped.
+"""
+
+import json
+
+from node.core import backoff, senml
+from node.core.client import DOWN, UP, Client
+from node.core.clock import WRAP, add, diff
+from node.core.journal import EVENT, READINGS, Cursor, seq_of
+from node.core.measurements import STREAMS
+from node.version import VERSION
+
+_IDLE_MS = 30000
+_OPEN_LIMIT_MS = 15000
+_POLL_MS = 20  # a link that is opening, or that took less than it was given, is looked at this often
+_HOLD_MS = 5000  # after a boot, wait this long for the retained `committed` before sending a backlog that may be kept already
+_AGAIN_MS = 60000  # acknowledged, not committed, and `committed` still comes: send again; doubles to an hour
+_AGAIN_MOST_MS = 3600000
+_ASKED_MOST = 8
+
+
+class Uplink:
+    """`step(now_ms)` talks. `when()` gives the base time as text, `declare(stream, boot, first, last)` is told what can't be sent any more."""
+
+    def __init__(self, station, logs, link, settings, when, declare):
+        self._life = station["life"]
+        self._root = "waspada/v1/%s/%s/" % (station["district"], station["node"])
+        self._base_name = "waspada:%s:%s:" % (station["district"], station["node"])
+        self._logs = logs
+        self._link = link
+        self._settings = settings
+        self._when = when
+        self._declare = declare
+        self._next = [Cursor(log) for log in logs]
+        self._gap = [Cursor(log) for log in logs]
+        will = (self._root + "status", senml.status(self._base_name, self._life, None, 0, "unreachable", "").encode(), 1, 1)
+        topics = ((self._root + "committed", 1), (self._root + "resend", 1))
+        self.client = Client("%s-%s" % (station["district"], station["node"]), will=will, subscriptions=topics)
+        self.client.on_message = self._message
+        self.client.on_acked = self._acked
+        self._input = bytearray(512)
+        self._topics = [self._root + name for name in STREAMS]
+        self._noise = station.get("seed", 1) & 0xFFFF
+        self._attempt = 0
+        self._retry_at = -1  # no attempt before this
+        self._opened_at = -1
+        self._hold_until = -1
+        self._told = 0  # settings revision last published on this connection
+        self._online = False
+        self._sent = [(0, 0), (0, 0)]  # newest key published, per stream
+        self._acked_key = [(0, 0), (0, 0)]
+        self.mark = [(0, 0), (0, 0)]  # committed
+        self._again_at = -1
+        self._again_ms = _AGAIN_MS
+        self._asked = []  # (stream, boot, from, to)
+        self._asking = None  # [stream, boot, next, to] being answered
+        self._now = 0
+        self.refused = 0  # messages to this node that could not be used
+
+    def step(self, now_ms):
+        """Do what can be done without waiting; milliseconds until there is more (bytes that arrive come before)."""
+        self._now = now_ms
+        state = self._link.state()
+        if state == 0:
+            return self._down(now_ms)
+        if state == 1:
+            if diff(now_ms, self._opened_at) > _OPEN_LIMIT_MS:
+                self._close(now_ms)
+            return _POLL_MS
+        client = self.client
+        if client.state == DOWN and self._opened_at >= 0:
+            self._opened_at = -1
+            client.opened(now_ms)
+        due = _IDLE_MS
+        while True:
+            count = self._link.recv_into(self._input)
+            if count > 0:
+                client.receive(now_ms, self._input, count)
+            else:
+                break
+        wait = client.step(now_ms)
+        if count < 0 or client.want_close:
+            self._close(now_ms)
+            return self._retry_in(now_ms)
+        if client.state == UP:
+            self._attempt = 0
+            due = self._publish(now_ms)
+        if client.out:
+            client.sent(self._link.send(client.out))
+            if client.out:
+                return _POLL_MS
+        return wait if wait < due else due
+
+    def _retry_in(self, now_ms):
+        wait = diff(self._retry_at, now_ms) if self._retry_at >= 0 else 0
+        return wait if wait > 0 else 0
+
+    def _down(self, now_ms):
+        if self.client.state != DOWN or self._opened_at >= 0:
+            self._close(now_ms)
+        wait = self._retry_in(now_ms)
+        if wait > 0:
+            return wait
+        self._link.open()
+        self._opened_at = now_ms
+        return _POLL_MS
+
+    def _close(self, now_ms):
+        self._link.close()
+        self.client.closed()
+        self._online = False
+        self._opened_at = -1
+        self._noise = (self._noise * 25173 + 13849) & 0xFFFF
+        self._retry_at = add(now_ms, backoff.delay_ms(self._attempt, self._noise))
+        self._attempt += 1
+
+    def _publish(self, now_ms):
+        client = self.client
+        if not self._online:
+            payload = senml.status(self._base_name, self._life, self._when(), self._logs[EVENT].boot, "online", VERSION)
+            if not client.publish(now_ms, self._root + "status", payload.encode(), 1, 1):
+                return _POLL_MS
+            self._online = True
+            self._told = 0
+            if self._hold_until < 0:
+                self._hold_until = add(now_ms, _HOLD_MS)
+        if self._told != self._settings.revision:
+            if not client.publish(now_ms, self._root + "settings", self._settings.json(self._life).encode(), 1, 1):
+                return _IDLE_MS
+            self._told = self._settings.revision
+        if self._hold_until != WRAP:
+            hold = diff(self._hold_until, now_ms)
+            if hold > 0:
+                return hold
+            self._hold_until = WRAP  # once a boot
+        for stream in (EVENT, READINGS):
+            while self._send_next(now_ms, stream):
+                pass
+        self._answer_asked(now_ms)
+        return _IDLE_MS
+
+    def _send_next(self, now_ms, stream):
+        cursor = self._next[stream]
+        at = cursor.peek()
+        if not at or not self._send(now_ms, stream, at):
+            return False
+        cursor.advance(at[3])
+        return True
+
+    def _send(self, now_ms, stream, at):
+        boot, prev_boot, prev_seq, record = at
+        payload = senml.encode(self._base_name, self._life, boot, prev_boot, prev_seq, record)
+        key = (boot, seq_of(record))
+        if not self.client.publish(now_ms, self._topics[stream], payload.encode(), 1, 0, (stream, key)):
+            return False
+        if key > self._sent[stream]:
+            self._sent[stream] = key
+        return True
+
+    def _acked(self, token):
+        if token:
+            stream, key = token
+            if key > self._acked_key[stream]:
+                self._acked_key[stream] = key
+
+    def _message(self, topic, payload):
+        """Only the gateway writes here, but what it writes is still only bytes: anything unusable is left alone."""
+        try:
+            message = json.loads(payload)
+            if message["life"] != self._life:
+                return
+            if topic == self._root + "committed":
+                self._committed(message)
+            elif topic == self._root + "resend" and len(self._asked) < _ASKED_MOST:
+                stream = STREAMS.index(message["stream"])
+                asked = (stream, message["boot"] + 0, message["from"] + 0, message["to"] + 0)
+                if 0 < asked[2] <= asked[3] and asked not in self._asked:
+                    self._asked.append(asked)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self.refused += 1
+
+    def _committed(self, message):
+        moved = False
+        behind = False
+        for stream in (READINGS, EVENT):
+            part = message[STREAMS[stream]]
+            mark = (part["boot"] + 0, part["seq"] + 0)
+            log = self._logs[stream]
+            if mark > (log.boot, log.seq):
+                continue  # not ours to believe: nothing that was never written can be kept
+            if mark > self.mark[stream]:
+                moved = True
+                self.mark[stream] = mark
+                if mark > self._sent[stream]:
+                    self._next[stream].seek(mark[0], mark[1] + 1)
+                    self._sent[stream] = mark
+                log.free(mark[0], mark[1])
+            if self._acked_key[stream] > self.mark[stream]:
+                behind = True
+        if self._hold_until != WRAP:
+            self._hold_until = WRAP
+        if moved or not behind:
+            self._again_ms = _AGAIN_MS
+            self._again_at = -1
+        elif self._again_at < 0:
+            self._again_at = add(self._now, self._again_ms)
+        elif diff(self._now, self._again_at) >= 0:
+            self._again_ms = min(2 * self._again_ms, _AGAIN_MOST_MS)
+            self._again_at = -1
+            for stream in (READINGS, EVENT):
+                mark = self.mark[stream]
+                self._next[stream].seek(mark[0], mark[1] + 1)
+
+    def _answer_asked(self, now_ms):
+        """Send the gaps the gateway asked for; what is gone between two records that are still here is declared dropped."""
+        while self._asking or self._asked:
+            if not self._asking:
+                stream, boot, first, last = self._asked.pop(0)
+                log = self._logs[stream]
+                if boot > log.boot or (boot, last) <= self.mark[stream]:
+                    continue
+                if boot == log.boot:
+                    last = min(last, log.seq)
+                self._asking = [stream, boot, first, last]
+                self._gap[stream].seek(boot, first)
+            stream, boot, first, last = self._asking
+            at = self._gap[stream].peek() if first <= last else None
+            key = (at[0], seq_of(at[3])) if at else (boot, last + 1)
+            if key > (boot, last):
+                if first <= last:
+                    self._declare(stream, boot, first, last)
+                self._asking = None
+                continue
+            if not self._send(now_ms, stream, at):
+                return
+            if key[1] > first:
+                self._declare(stream, boot, first, key[1] - 1)
+            self._asking[2] = key[1] + 1
+            self._gap[stream].advance(at[3])
