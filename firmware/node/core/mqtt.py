@@ -185,7 +185,7 @@ def parse_connect(buffer, start: int, end: int) -> tuple:
     if end - at < 12 or bytes(buffer[at : at + 7]) != _PROTOCOL:
         raise MalformedPacket("protocol")
     flags = buffer[at + 7]
-    # [3.1.2-3] bit 0 is reserved; [3.1.2-13..15] no QoS or retain without a will; no QoS 3; [3.1.2-22] no user, no password
+    # [3.1.2-3] bit 0 is reserved; [3.1.2-13..15] no QoS nor retain without a will, no QoS 3; [3.1.2-22] user first
     if flags & 1 or (not flags & 4 and flags & 0x38) or flags & 0x18 == 0x18 or flags & 0xC0 == 0x40:
         raise MalformedPacket("CONNECT flags")
     keepalive_s = buffer[at + 8] << 8 | buffer[at + 9]
