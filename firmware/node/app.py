@@ -222,7 +222,7 @@ class App:
         return changes
 
     def acknowledge(self):
-        self.gauge.alarm.acknowledge()
+        self.gauge.acknowledge()
         self._event((M.ACKNOWLEDGED, 0, 0))
 
     def shelve(self, seconds):

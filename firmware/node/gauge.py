@@ -47,6 +47,7 @@ class Gauge:
         self.failures = 0  # bursts in a row without a reading
         self.state = 0
         self.rising = 0
+        self._rise_acknowledged = 0
         self.battery_mv = 0
         self.battery_flag = FLAG_MISSING
         self.last_sample_ms = 0
@@ -65,9 +66,9 @@ class Gauge:
             self._limits[i] = get(S.LEVEL_ALERT + i)
         self._height = get(S.SENSOR_HEIGHT)
         self._siren_from = get(S.SIREN_FROM)
-        self.alarm.configure(
-            self._limits, get(S.LEVEL_DEADBAND), get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY), get(S.LEVEL_LATCHED), get(S.ALARM_SHADOW)
-        )
+        delays = (get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
+        self.alarm.configure(self._limits, get(S.LEVEL_DEADBAND), delays[0], delays[1], latched=get(S.LEVEL_LATCHED))
+        self.alarm.shadow = get(S.ALARM_SHADOW)
         self.rise.configure(get(S.RISE_LIMIT), get(S.RISE_WINDOW), get(S.LEVEL_DEADBAND))
         self._interval()
 
@@ -119,15 +120,22 @@ class Gauge:
         self._no_echo_seen = self._ranger.no_echo
         self._bad_seen = self._ranger.bad_checksum
         self.state = self.alarm.update(self.level_mm, self.flag, now_ms)
-        self.rising = self.rise.update(self.level_mm, self.flag, t_s)
+        self.rising = self.rise.update(self.level_mm, self.flag, t_s, self.quality.previous_final)
+        if not self.rising:
+            self._rise_acknowledged = 0
         self._interval()
 
     def sound(self, now_ms):
         """Siren and strobe follow the state; silenced stays silenced. Allocates nothing."""
         state = self.alarm.sounding(now_ms)
-        if self.rising and state == 0 and self.alarm.audible(now_ms):
-            state = 1
+        if state == 0 and self.rising and not self._rise_acknowledged and not self.alarm.shadow:
+            state = 0 if self.alarm.shelved_s(now_ms) else 1
         self._sounder.sound(state, self._siren_from, now_ms)
+
+    def acknowledge(self):
+        """A person has seen what is sounding: silent until the level rises to a higher state, or rises fast again."""
+        self.alarm.acknowledge()
+        self._rise_acknowledged = self.rising
 
     def _missing(self, t_s):
         self.flag = FLAG_MISSING
