@@ -1,0 +1,99 @@
+# Waspada. `make demo` shows it, `make test` proves it; each first sets up what it needs.
+#   make setup            .venv from the lock file, nothing else
+#   make demo ARGS=...    waspada demo ...
+#   make test             everything but what is marked "once" (installs mosquitto and chromium where it may)
+#   make lint             style, types and house rules only
+#   make chaos SEEDS=20   the chaos scenario with seeds 1..20
+#   make lock             choose the newest versions again and write both lock files
+#   make clean            remove what these made
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint chaos lock clean system
+
+SEEDS ?= 10
+JOBS ?= 2
+ARGS ?=
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+RUNTIME := $(VENV)/.runtime-installed
+TESTING := $(VENV)/.test-installed
+
+# The first Python that is new enough and can make a virtual environment.
+FIND_PYTHON = for p in python3.13 python3.12 python3.11 python3; do \
+    $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done
+
+help:
+	@sed -n 's/^\#   //p' Makefile
+
+setup: $(RUNTIME)
+
+$(BIN)/python:
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then \
+	  echo "Waspada needs Python 3.11 or newer with its venv module (on Debian: apt-get install python3 python3-venv)." >&2; exit 2; fi; \
+	echo "making $(VENV) with $$python" >&2; $$python -m venv $(VENV)
+
+$(RUNTIME): requirements.lock pyproject.toml hatch_build.py $(wildcard gateway/web/package-lock.json) | $(BIN)/python
+	@echo "installing what requirements.lock names" >&2
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(TESTING): requirements-test.lock $(RUNTIME)
+	@echo "installing what requirements-test.lock names" >&2
+	@$(PIP) install --require-hashes -r requirements-test.lock
+	@touch $@
+
+demo: setup
+	@$(BIN)/waspada demo $(ARGS)
+
+# The real parts that tests run against and pip cannot bring.
+system:
+	@export PATH="$$PATH:/usr/sbin"; need=""; \
+	command -v mosquitto >/dev/null || need="$$need mosquitto"; \
+	command -v mosquitto_sub >/dev/null || need="$$need mosquitto-clients"; \
+	command -v chromium >/dev/null || need="$$need chromium"; \
+	[ -x $(BIN)/python ] || [ -n "$$($(FIND_PYTHON))" ] || need="$$need python3 python3-venv"; \
+	[ -z "$$need" ] && exit 0; \
+	if command -v apt-get >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ]; then may="env"; elif sudo -n true 2>/dev/null; then may="sudo"; else may=""; fi; \
+	  if [ -n "$$may" ]; then \
+	    echo "installing:$$need" >&2; \
+	    $$may apt-get update -qq </dev/null && \
+	    $$may env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need </dev/null >&2 && exit 0; \
+	  fi; fi; \
+	echo "make test needs$$need: install them with the system's package manager (on Debian: apt-get install$$need), then run it again." >&2; \
+	exit 2
+
+lint: $(TESTING)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tests/typing/check_firmware.py
+
+test: system
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+chaos: setup
+	@seq 1 $(SEEDS) | xargs -P $(JOBS) -I SEED sh -c \
+	  '$(BIN)/waspada simulate chaos --seed SEED --json 2>/dev/null | tail -n 1; ' >$(VENV)/chaos.jsonl; \
+	$(BIN)/python tests/chaos_verdict.py $(VENV)/chaos.jsonl $(SEEDS)
+
+# Only the public index decides, never this machine's pip settings; no address is written into the lock files.
+LOCK = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \
+  $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --allow-unsafe \
+  --build-deps-for editable --build-deps-for wheel --upgrade
+
+lock: $(TESTING)
+	$(LOCK) --extra flash --extra test -o requirements-test.lock pyproject.toml
+	$(LOCK) -c requirements-test.lock -o requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) typings build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf gateway/web/node_modules gateway/web/static/vendor tests/vm32/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
