@@ -202,7 +202,8 @@ class Bus:
         return 3300000
 def frame(mm):
     return bytes((255, mm >> 8, mm & 255, (255 + (mm >> 8) + mm) & 255))
-data = b'\\x12' + b''.join(frame(mm) for mm in (1953, 30, 4500, 0, 29, 4501)) + b'\\xff\\x07\\xa1\\xa8' + frame(1000) + b'\\xff\\xff\\xfd\\xfb'
+data = b'\\x12' + b''.join(frame(mm) for mm in (1953, 30, 4500, 0, 29, 4501)) + b'\\xff\\x07\\xa1\\xa8'
+data += frame(1000) + b'\\xff\\xff\\xfd\\xfb'
 ranger = A02YYUW(Bus(data))
 battery = Battery(ranger._bus, 5700)
 burst = array('i', [0] * 5)

@@ -4,7 +4,13 @@ from hypothesis import strategies as st
 from node.drivers.battery import Battery
 
 # microvolts at the pin, ratio in thousandths, millivolts of the battery
-CASES = [(0, 5700, 0), (2_210_526, 5700, 12_599), (3_300_000, 5700, 18_810), (3_300_000, 1000, 3300), (2_000_000, 2000, 4000)]
+CASES = [
+    (0, 5700, 0),
+    (2_210_526, 5700, 12_599),
+    (3_300_000, 5700, 18_810),
+    (3_300_000, 1000, 3300),
+    (2_000_000, 2000, 4000),
+]
 
 
 class Pin:

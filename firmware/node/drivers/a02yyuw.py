@@ -7,20 +7,14 @@ Assumed from memory of the maker's datasheets, to be checked on a sensor: nothin
 30..4500 (0 among them) or by the codes FFFD (no echo) and FFFE (another ranger's echo) of its sister DYP-A02.
 """
 
-try:
-    from micropython import const
-except ImportError:
-    def const(value: int) -> int:
-        return value
-
 BLANKING_MM = 30
 RANGE_MM = 4500
-_WARM_UP_MS = const(300)
-_FRAME_MS = const(100)
-_FRAMES = const(5)
-_CARRY = const(3)  # a frame less its last byte: the most that one call leaves to the next
-_ROOM = const(64)
-_ROUNDS = const(16)  # 1 KB in one look, a second of line at 9600 baud: a bus that never runs dry does not hold the loop
+_WARM_UP_MS = 300
+_FRAME_MS = 100
+_FRAMES = 5
+_CARRY = 3  # a frame less its last byte: the most that one call leaves to the next
+_ROOM = 64
+_ROUNDS = 16  # 1 KB in one look, a second of line at 9600 baud: a bus that never runs dry does not hold the loop
 
 
 class A02YYUW:
@@ -77,7 +71,7 @@ class A02YYUW:
                 elif mm < 0x2000 or mm >= 0xFFFD:
                     self.no_echo += 1
                 else:
-                    # Not a number of this sensor: read out of step, 511 mm (FF 01 FF FF) looks like FF FF 01 FF for ever.
+                    # No number of this sensor: read out of step, 511 mm (FF 01 FF FF) looks like FF FF 01 FF for ever.
                     self.bad_checksum += 1
                     i += 1
                     continue
