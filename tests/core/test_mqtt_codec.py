@@ -134,12 +134,12 @@ def case_names(cases):
     return [str(index) + " " + case[0] for index, case in enumerate(cases)]
 
 
-@pytest.mark.parametrize("clause, name, arguments, packet", PACKETS, ids=case_names(PACKETS))
+@pytest.mark.parametrize(("clause", "name", "arguments", "packet"), PACKETS, ids=case_names(PACKETS))
 def test_packets_are_the_standards_bytes(clause, name, arguments, packet):
     assert getattr(mqtt, name)(*arguments) == bytes.fromhex(packet)
 
 
-@pytest.mark.parametrize("clause, name, arguments, packet", PACKETS, ids=case_names(PACKETS))
+@pytest.mark.parametrize(("clause", "name", "arguments", "packet"), PACKETS, ids=case_names(PACKETS))
 @pytest.mark.parametrize("buffer_type", BUFFERS)
 def test_packets_are_read_wherever_they_stand_in_the_buffer(clause, name, arguments, packet, buffer_type):
     packet = bytes.fromhex(packet)
@@ -148,20 +148,20 @@ def test_packets_are_read_wherever_they_stand_in_the_buffer(clause, name, argume
     assert parse(name, buffer, 2, len(buffer) - 1) == decoded(name, arguments)
 
 
-@pytest.mark.parametrize("clause, name, packet", MALFORMED, ids=case_names(MALFORMED))
+@pytest.mark.parametrize(("clause", "name", "packet"), MALFORMED, ids=case_names(MALFORMED))
 def test_what_the_standard_forbids_is_refused(clause, name, packet):
     with pytest.raises(mqtt.MalformedPacket):
         parse(name, bytes.fromhex(packet))
 
 
-@pytest.mark.parametrize("clause, start", REFUSED_STARTS, ids=case_names(REFUSED_STARTS))
+@pytest.mark.parametrize(("clause", "start"), REFUSED_STARTS, ids=case_names(REFUSED_STARTS))
 def test_a_bad_start_is_refused_without_waiting_for_more(clause, start):
     start = bytes.fromhex(start)
     with pytest.raises(mqtt.MalformedPacket):
         mqtt.packet_length(start, 0, len(start), LIMIT)
 
 
-@pytest.mark.parametrize("clause, name, arguments", NOT_ENCODABLE, ids=case_names(NOT_ENCODABLE))
+@pytest.mark.parametrize(("clause", "name", "arguments"), NOT_ENCODABLE, ids=case_names(NOT_ENCODABLE))
 def test_what_the_standard_forbids_is_not_sent(clause, name, arguments):
     with pytest.raises(ValueError):
         getattr(mqtt, name)(*arguments)
@@ -181,7 +181,7 @@ def test_a_padded_remaining_length_is_read():
     assert parse("publish", packet) == ("a", b"", 0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("clause, name, arguments, packet", PACKETS, ids=case_names(PACKETS))
+@pytest.mark.parametrize(("clause", "name", "arguments", "packet"), PACKETS, ids=case_names(PACKETS))
 def test_every_cut_off_packet_is_incomplete(clause, name, arguments, packet):
     packet = bytes.fromhex(packet)
     for end in range(min(len(packet), 300)):
@@ -276,14 +276,15 @@ def run(encode, decode, starts):
 
 
 @pytest.mark.vm
-def test_micropython_encodes_and_reads_the_same_bytes():
+def test_micropython_encodes_and_reads_the_same_bytes(tmp_path):
     encode = [case[1:3] for case in PACKETS + NOT_ENCODABLE if not repr(case[2]).count("a" * 1000)]
     decode = [(case[1], case[3].replace(" ", "")) for case in PACKETS]
     decode += [(case[1], case[2].replace(" ", "")) for case in MALFORMED]
     starts = [case[1] for case in REFUSED_STARTS] + [packet for _, packet in decode]
     script = VM_SCRIPT + f"run({encode!r}, {decode!r}, {starts!r})\n"
+    (tmp_path / "script.py").write_text(script)
     ours = subprocess.run(
-        [sys.executable, "-c", script], env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)), capture_output=True,
+        [sys.executable, str(tmp_path / "script.py")], env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)), capture_output=True,
         check=True, text=True, timeout=60,
     ).stdout
     assert ours.count("\n") == len(encode) + len(decode) + len(starts)
