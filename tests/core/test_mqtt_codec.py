@@ -284,8 +284,8 @@ def test_micropython_encodes_and_reads_the_same_bytes(tmp_path):
     script = VM_SCRIPT + f"run({encode!r}, {decode!r}, {starts!r})\n"
     (tmp_path / "script.py").write_text(script)
     ours = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)), capture_output=True,
-        check=True, text=True, timeout=60,
+        [sys.executable, str(tmp_path / "script.py")], env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)),
+        capture_output=True, check=True, text=True, timeout=60,
     ).stdout
     assert ours.count("\n") == len(encode) + len(decode) + len(starts)
     assert vm64.run(script) == ours
