@@ -1,0 +1,102 @@
+"""`waspada bench`: the project's own figures, each beside a reference measured in the same run."""
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import InputError
+from tqdm import tqdm
+
+Figures = list[dict[str, Any]]
+BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+
+
+def _simulate(progress: Callable[[str], None]) -> Figures:
+    from simulator.bench import simulate_figures
+
+    return simulate_figures(progress)
+
+
+def _ingest(progress: Callable[[str], None]) -> Figures:
+    from gateway.bench import ingest_figures
+
+    return ingest_figures(progress)
+
+
+def _firmware(progress: Callable[[str], None]) -> Figures:
+    from simulator.firmware_figures import firmware_figures
+
+    progress("the firmware in both MicroPython VMs")
+    return firmware_figures()
+
+
+PARTS = {"simulate": _simulate, "ingest": _ingest, "firmware": _firmware}
+
+
+def add(subparsers: Any) -> None:
+    parser = subparsers.add_parser("bench", help="measure this project's own figures", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all", help="what to measure (all)")
+    parser.add_argument("--readme", metavar="FILE", help="write the table between the bench marks of this file")
+    parser.set_defaults(run=run)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def table(figures: Figures, measured_on: dict[str, Any]) -> str:
+    """The figures as a Markdown table."""
+    rows = ["| figure | value | unit | beside | ratio |", "|---|---:|---|---|---:|"]
+    for figure in figures:
+        ratio = "" if figure.get("ratio") is None else f"{figure['ratio']:.2f}"
+        rows.append(f"| {figure['name']} | {_number(figure['value'])} | {figure['unit']} | {figure.get('reference') or ''} | {ratio} |")
+    where = f"{measured_on['cpu']}, {measured_on['cores']} cores, Python {measured_on['python']}"
+    return "\n".join([*rows, "", f"Measured by `waspada bench` on {where}. Nothing here ran on an ESP32."])
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float) and abs(value) < 100:
+        return f"{value:.2f}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
+
+
+def run(args: argparse.Namespace) -> int:
+    names = list(PARTS) if args.part == "all" else [args.part]
+    target = Path(args.readme) if args.readme else None
+    text = ""
+    if target:
+        if not target.is_file() or BEGIN not in (text := target.read_text(encoding="utf-8")) or END not in text:
+            raise InputError(f"{target}: no file with the marks {BEGIN} and {END}")
+    figures: Figures = []
+    with tqdm(total=len(names), unit="part", leave=False) as bar:
+        for name in names:
+            bar.set_description(name)
+            figures += PARTS[name](lambda what: bar.set_postfix_str(what))
+            bar.update()
+    made = table(figures, machine())
+    if target:
+        before, rest = text.split(BEGIN, 1)
+        target.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
+    if args.json:
+        print(json.dumps({"figures": figures, "machine": machine()}))
+    else:
+        print(made)
+    return 0
