@@ -1,6 +1,6 @@
 """A stand-in for the board's `machine` in the MicroPython VM of a PC. The world is files in the working directory:
 
-`world/range_mm`   what the ranger sees (absent: 3000); `world/adc_uv` what the ADC reads (absent: 2210526, 12.6 V by 5.7)
+`world/range_mm` what the ranger sees (absent: 3000); `world/adc_uv` what the ADC reads (absent: 2210526, 12.6 V by 5.7)
 `world/pins`       a line `pin value` for every change of an output; `world/feeds` a byte for each meal of the watchdog
 `world/rtc`        the RTC's memory; `world/reset` exists after `machine.reset()`
 """

@@ -1,0 +1,233 @@
+"""main.py, unchanged, in the real MicroPython VM; stand-ins only for `machine` and `network`: clock, files, sockets are real."""
+
+import json
+import queue
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import paho.mqtt.client as mqtt
+import pytest
+
+from tests.board.station import RANGER_POWER, SIREN, STROBE, describe, environment, pins
+from tests.broker import mosquitto
+from tests.vm64 import program
+
+pytestmark = pytest.mark.vm
+
+UNIX_MS_THEN = 1_528_063_200_500
+
+
+class Vm:
+    """The VM in `folder`, running `code`; its output is read as it comes."""
+
+    def __init__(self, folder, code="import main\nprint('ended', main.run(''))"):
+        self.process = subprocess.Popen(
+            [program(), "-c", code], cwd=folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.output = b""
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self):
+        while data := self.process.stdout.read1(4096):
+            with self._news:
+                self.output += data
+                self._news.notify_all()
+
+    def until(self, text, within_s=20):
+        with self._news:
+            assert self._news.wait_for(lambda: text in self.output, within_s), self.output.decode()
+
+    def type(self, data):
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class TimeServer:
+    """An SNTP server on loopback that says it is always 2018-06-03T22:00:00.5Z."""
+
+    def __init__(self):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            query, sender = self._socket.recvfrom(100)
+            if query == b"end":
+                return
+            seconds = UNIX_MS_THEN // 1000 + 2_208_988_800
+            reply = bytes((0x24, 2)) + bytes(22) + query[40:48] + bytes(8) + struct.pack(">II", seconds, 1 << 31)
+            self._socket.sendto(reply, sender)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._socket.sendto(b"end", ("127.0.0.1", self.port))
+        self._thread.join()
+        self._socket.close()
+
+
+def subscribe(port):
+    messages = queue.Queue()
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    ready = threading.Event()
+    client.on_connect = lambda *_: client.subscribe("waspada/#", 1)
+    client.on_subscribe = lambda *_: ready.set()
+    client.on_message = lambda _client, _data, message: messages.put((message.topic, message.payload))
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    assert ready.wait(10)
+    return client, messages
+
+
+def records(messages, name, within_s=30):
+    """The packs of one topic, as they arrive."""
+    deadline = time.monotonic() + within_s
+    while True:
+        topic, payload = messages.get(timeout=max(0.01, deadline - time.monotonic()))
+        if topic == "waspada/v1/demo/dr01/" + name:
+            yield json.loads(payload)
+
+
+@pytest.mark.broker
+def test_readings_reach_a_subscriber_through_a_real_broker(tmp_path):
+    (tmp_path / "world").mkdir()
+    (tmp_path / "world" / "range_mm").write_text("3246")
+    with mosquitto(tmp_path) as port, TimeServer() as server:
+        describe(tmp_path, port, time={"host": "127.0.0.1", "port": server.port})
+        client, messages = subscribe(port)
+        try:
+            with Vm(tmp_path) as vm:
+                vm.until(b"waspada station dr01")
+                heard = records(messages, "readings")
+                first, second = next(heard), next(heard)
+        finally:
+            client.disconnect()
+            client.loop_stop()
+    assert [point["n"] for point in first] == ["level", "battery"]
+    assert first[0]["v"] == 1.254
+    assert first[0]["seq"] == 1
+    assert (second[0]["v"], second[0]["seq"], second[1]["v"]) == (1.254, 2, 12.599)
+    assert 1_528_063_200 <= second[0]["bt"] < 1_528_063_260
+    assert eval((tmp_path / "world" / "datetime").read_text())[:3] == (2018, 6, 3)  # noqa: S307
+    assert (RANGER_POWER, 1) in pins(tmp_path)
+    assert (SIREN, 1) in pins(tmp_path)  # 1.254 m is a warning
+    assert (tmp_path / "world" / "feeds").read_bytes().startswith(b"60000\n..")
+
+
+def test_siren_follows_the_water_without_any_network(tmp_path):
+    describe(tmp_path)
+    (tmp_path / "world" / "no_wifi").touch()
+    (tmp_path / "world" / "range_mm").write_text("2900")
+    with Vm(tmp_path) as vm:
+        vm.until(b"waspada station dr01")
+        deadline = time.monotonic() + 20
+        while (SIREN, 1) not in pins(tmp_path):
+            assert time.monotonic() < deadline, vm.output
+            time.sleep(0.02)
+        vm.type(b"\x03\x03\x03")
+        vm.until(b"ended True")
+    assert pins(tmp_path)[-2:] in ([(SIREN, 0), (STROBE, 0)], [(STROBE, 0), (SIREN, 0)])
+
+
+def test_one_interrupt_does_not_stop_a_station(tmp_path):
+    describe(tmp_path)
+    with Vm(tmp_path) as vm:
+        vm.until(b"waspada station dr01")
+        vm.type(b"\x03")
+        vm.until(b"\r\n> ")
+        vm.type(b"get level.danger\r")
+        vm.until(b"level.danger 1.5 m")
+        vm.type(b"\x03\x03")
+        vm.type(b"get level.alert\r")
+        vm.until(b"level.alert 0.6 m")
+
+
+# what stands in station.json (None: no file), and what the one sentence must name
+UNUSABLE = [
+    (None, b"station.json is missing"),
+    ("{", b"station.json can't be used"),
+    ("[]", b"station.json can't be used"),
+    ("{}", b"pins"),
+    ('{"pins":{}}', b"sensors"),
+]
+
+
+@pytest.mark.parametrize(("text", "named"), UNUSABLE)
+def test_an_unusable_description_is_one_sentence_and_the_repl(tmp_path, text, named):
+    if text is not None:
+        (tmp_path / "station.json").write_text(text)
+    with Vm(tmp_path) as vm:
+        vm.until(b"ended False")
+    lines = vm.output.splitlines()
+    assert len(lines) == 2
+    assert named in lines[0]
+    assert lines[0].endswith(b"waspada flash PORT --app-only --station FILE")
+    assert not (tmp_path / "world" / "feeds").exists()
+
+
+def test_a_hungry_watchdog_when_sampling_stays_away(tmp_path):
+    code = """
+import main
+class App:
+    last_sample_ms = 0
+    interval_ms = 300
+    def __init__(self, station, ports):
+        self.last_sample_ms = ports.clock.ticks_ms()
+    def step(self, now_ms):
+        return 50
+main.App = App
+main.run('', 40)
+print('ended')
+"""
+    describe(tmp_path)
+    with Vm(tmp_path, code) as vm:
+        vm.until(b"ended")
+    meals = (tmp_path / "world" / "feeds").read_bytes().count(b".")
+    assert 10 <= meals <= 60  # 600 ms in slices of at most 20 ms; well fed it would be 160
+
+
+def test_a_step_that_raises_is_reported_and_the_loop_goes_on(tmp_path):
+    code = """
+import main
+class App:
+    last_sample_ms = 0
+    interval_ms = 300
+    steps = 0
+    def __init__(self, station, ports):
+        pass
+    def step(self, now_ms):
+        self.steps += 1
+        if self.steps == 1:
+            raise RuntimeError('a defect')
+        print('step', self.steps)
+        return 0
+main.App = App
+main._AFTER_FAULT_MS = 10
+main.run('', 3)
+print('ended')
+"""
+    describe(tmp_path)
+    with Vm(tmp_path, code) as vm:
+        vm.until(b"ended")
+    assert b"RuntimeError: a defect" in vm.output
+    assert b"step 3" in vm.output
