@@ -22,6 +22,9 @@ class Memory:
     def read(self, name, offset, count):
         return self.files.get(name, b"")[offset : offset + count]
 
+    def size(self, name):
+        return len(self.files.get(name, b""))
+
     def append(self, name, data):
         self.files[name] = self.files.get(name, b"") + data
 

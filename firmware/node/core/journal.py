@@ -136,7 +136,10 @@ class Log:
             self._give_up_oldest()
         head = struct.pack("<IIIII", _MAGIC, self.boot, self.prev_boot, self.prev_seq, self.seq + 1)
         number = max(self.last + 1, self.first)
-        self._storage.replace(self._name(number), head + struct.pack("<I", _crc(head)))
+        name = self._name(number)
+        if self._storage.size(name):
+            self._storage.remove(name)  # torn when an append failed
+        self._storage.append(name, head + struct.pack("<I", _crc(head)))
         self.last = number
         self._size = _HEADER_SIZE
 
