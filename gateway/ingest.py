@@ -1,0 +1,381 @@
+"""From messages to kept records. Pure but for the store: no sockets, no clock; time is an argument.
+
+`take` judges a message and adds it to the batch, `flush` commits the batch in one transaction, `due` says what the nodes should hear. Whoever
+brings the messages acknowledges them after `flush` has returned. The simulator feeds the same core that the gateway's connections feed.
+
+The current life of a node is the one first seen last: a late record of an old life never brings that life back.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+from node.core.measurements import STREAMS
+
+from gateway import wire
+from gateway.marks import Key, Mark
+from gateway.store import QUARANTINED_BYTES, Batch, Store
+from gateway.wire import Point, Refused
+
+Message = tuple[str, bytes, bool]  # topic, payload, retain
+
+COMMITTED_EVERY_MS = 2000
+RESEND_AFTER_MS = (2000, 5000, 10_000, 30_000, 60_000, 300_000)  # waits between two requests for the same gap; the last one repeats
+RESEND_RANGES = 4  # requests at a time for one stream; a node remembers eight
+KNOWN_TOPICS = 20_000
+KNOWN_NAMES = 4096
+
+
+class Stream:
+    """One stream of one life: its mark as it will be, and as it is on disk."""
+
+    __slots__ = ("ask_ms", "asked", "dirty", "kept", "life", "mark", "stream")
+
+    def __init__(self, life: "Life", stream: int, mark: Mark) -> None:
+        self.life = life
+        self.stream = stream
+        self.mark = mark
+        self.kept: Key = (mark.boot, mark.seq)
+        self.dirty = False
+        self.asked = 0
+        self.ask_ms: int | None = None  # no request before this
+
+
+class Life:
+    """A board from one flashing to the next."""
+
+    __slots__ = ("boots", "id", "node", "streams", "text")
+
+    def __init__(self, node: "Node", id: int, text: str) -> None:
+        self.node = node
+        self.id = id
+        self.text = text
+        self.boots: dict[int, tuple[int, int]] = {}  # boot -> (seq of its time_fix, when it began)
+        self.streams = (Stream(self, 0, Mark()), Stream(self, 1, Mark()))
+
+
+class Node:
+    """A station by its name."""
+
+    __slots__ = ("base_name", "committed_ms", "district", "id", "life", "lives", "name", "settings", "state", "to_tell")
+
+    def __init__(self, id: int, district: str, name: str) -> None:
+        self.id = id
+        self.district = district
+        self.name = name
+        self.base_name = f"waspada:{district}:{name}:"
+        self.lives: dict[str, Life] = {}
+        self.life: Life | None = None
+        self.state = ""
+        self.settings: tuple[str, int, str] | None = None
+        self.to_tell = False
+        self.committed_ms: int | None = None
+
+
+class Ingest:
+    """`store` is open; `district`: take only this one, None takes all."""
+
+    def __init__(self, store: Store, district: str | None = None) -> None:
+        self.store = store
+        self.district = district
+        self.batch = Batch()
+        self.counts = {"records": 0, "duplicates": 0, "conflicts": 0, "quarantined": 0, "commits": 0}
+        self.touched: set[tuple[str, str]] = set()  # (district, node) since whoever looks emptied it
+        self._nodes: dict[tuple[str, str], Node] = {}
+        self._routes: dict[str, tuple[Node, Callable[..., None], int]] = {}
+        self._names: dict[tuple[str, str | None], tuple[int, int]] = {}
+        self._dirty: list[Stream] = []
+        self._to_tell: dict[int, Node] = {}
+        self._gappy: dict[tuple[int, int], Stream] = {}
+        self._seen: set[Node] = set()
+        self._taken = 0
+        self._load()
+
+    def _load(self) -> None:
+        kept = self.store.load()
+        nodes = {}
+        lives = {}
+        for id, district, name in kept.nodes:
+            nodes[id] = self._nodes[district, name] = Node(id, district, name)
+        for id, node_id, text in kept.lives:
+            node = nodes[node_id]
+            node.life = node.lives[text] = lives[id] = Life(node, id, text)
+            self._tell(node)
+        for life_id, boot, seq, began_ms in kept.boots:
+            lives[life_id].boots[boot] = (seq, began_ms)
+        for life_id, number, boot, seq, beyond in kept.marks:
+            stream = lives[life_id].streams[number]
+            stream.mark = Mark(boot, seq, beyond)
+            stream.kept = (boot, seq)
+            if beyond:
+                self._gappy[life_id, number] = stream
+        for node_id, state in kept.status:
+            nodes[node_id].state = state
+        for node_id, text, revision, values in kept.settings:
+            nodes[node_id].settings = (text, revision, values)
+        for id, name, unit in kept.names:
+            self._names[name, unit] = (id, wire.SCALES.get((name, unit), 0))
+        self._last_record = kept.last_record
+        self._last_life = max(lives, default=0)
+        self._last_name = max((id for id, _, _ in kept.names), default=0)
+
+    # Taking
+
+    @property
+    def waiting(self) -> int:
+        """Messages taken and not yet committed."""
+        return self._taken
+
+    def take(self, topic: str, payload: bytes, received_ms: int) -> None:
+        """Judge one message and add it to the batch. Never raises for what is in it; StoreError when the database can't be asked."""
+        self._taken += 1
+        try:
+            node, accept, stream = self._routes.get(topic) or self._route(topic)
+            accept(node, stream, payload, received_ms)
+        except Refused as refused:
+            self._refuse(topic, payload, received_ms, str(refused))
+
+    def _route(self, topic: str) -> tuple[Node, Callable[..., None], int]:
+        at = wire.address(topic)
+        if self.district is not None and at.district != self.district:
+            raise Refused(f"the district is {at.district}, this gateway serves {self.district}")
+        node = self._nodes.get((at.district, at.node))
+        if node is None:
+            node = Node(len(self._nodes) + 1, at.district, at.node)
+            self._nodes[at.district, at.node] = node
+            self.batch.nodes.append((node.id, at.district, at.node))
+        accept = {"status": self._status, "settings": self._settings}.get(at.name, self._record)
+        route = (node, accept, STREAMS.index(at.name) if at.name in STREAMS else -1)
+        if len(self._routes) >= KNOWN_TOPICS:
+            self._routes.clear()
+        self._routes[topic] = route
+        return route
+
+    def _record(self, node: Node, number: int, payload: bytes, received_ms: int) -> None:
+        pack = wire.decode_pack(payload)
+        head = pack[0]
+        life = node.lives.get(head.life)  # type: ignore[arg-type]
+        wire.check_head(head, node.base_name)
+        if life is None:
+            wire.check_life(head.life)  # type: ignore[arg-type]
+        record_id = self._last_record + 1
+        points = self._points(pack, record_id, number == 0)
+        declared = fixed = None
+        kind = 0
+        if number == 1:
+            kind = points[0][2]
+            if head.n == "dropped":
+                declared = wire.dropped(pack)
+            elif head.n == "time_fix":
+                fixed = wire.time_fix(pack)
+        if life is None:
+            life = self._new_life(node, head.life, received_ms)  # type: ignore[arg-type]
+        stream = life.streams[number]
+        mark = stream.mark
+        boot: int = head.boot  # type: ignore[assignment]
+        seq: int = head.seq  # type: ignore[assignment]
+        digest = int.from_bytes(blake2b(payload, digest_size=8).digest(), "big", signed=True)
+        self._seen.add(node)
+        if mark.may_have(boot, seq) and self._is_kept(stream, boot, seq, digest):
+            return
+
+        if head.bt is not None:
+            t_ms: int | None = int(head.bt * 1000 + 0.5)
+        else:
+            began = life.boots.get(boot)
+            t_ms = began[1] + head.up_ms if began else None  # type: ignore[operator]
+        batch = self.batch
+        batch.records[life.id, number, boot, seq] = (
+            record_id, life.id, number, boot, seq, kind, t_ms, head.up_ms, received_ms, digest,
+        )  # fmt: skip
+        batch.points += points
+        self._last_record = record_id
+        self.counts["records"] += 1
+        if boot == mark.boot and seq == mark.seq + 1 and not mark.ahead and not mark.prev:
+            mark.seq = seq
+            if not stream.dirty:
+                self._soil(stream)
+        else:
+            prev = (head.prev_boot, head.prev_seq) if seq == 1 else None
+            self._cover(stream, boot, seq, seq, prev)  # type: ignore[arg-type]
+        if declared:
+            self._cover(life.streams[declared[0]], *declared[1:])
+        elif fixed is not None:
+            self._fix(life, boot, seq, fixed)
+
+    def _points(self, pack: list[Point], record_id: int, reading: bool) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = []
+        names = self._names
+        place = 0
+        for point in pack:
+            try:
+                name_id, scale = names[point.n, point.u]
+            except KeyError:
+                name_id, scale = self._new_name(point.n, point.u)
+            if place:
+                wire.check_later(point)
+            wire.check_value(point, scale, reading)
+            rows.append((record_id, place, name_id, point.v, point.vs, point.q, point.q1))
+            place += 1
+        return rows
+
+    def _is_kept(self, stream: Stream, boot: int, seq: int, digest: int) -> bool:
+        """True: counted as a duplicate. Refused: the key is kept with another payload."""
+        life = stream.life
+        waiting = self.batch.records.get((life.id, stream.stream, boot, seq))
+        kept = waiting[9] if waiting else self.store.hash_of(life.id, stream.stream, boot, seq)
+        if kept is None:
+            return False
+        if kept != digest:
+            self.counts["conflicts"] += 1
+            raise Refused(f"another payload is kept for life {life.text}, boot {boot}, {STREAMS[stream.stream]} {seq}: two stations, or a fault")
+        self.counts["duplicates"] += 1
+        return True
+
+    def _new_life(self, node: Node, text: str, received_ms: int) -> Life:
+        self._last_life += 1
+        life = Life(node, self._last_life, text)
+        node.life = node.lives[text] = life
+        self.batch.lives.append((life.id, node.id, text, received_ms))
+        return life
+
+    def _new_name(self, name: str, unit: str | None) -> tuple[int, int]:
+        scale = wire.check_name(name, unit)
+        if len(self._names) >= KNOWN_NAMES:
+            raise Refused(f"{name!r} would be one name too many: {KNOWN_NAMES} are known")
+        self._last_name += 1
+        self._names[name, unit] = (self._last_name, scale)
+        self.batch.names.append((self._last_name, name, unit))
+        return self._last_name, scale
+
+    def _soil(self, stream: Stream) -> None:
+        stream.dirty = True
+        self._dirty.append(stream)
+
+    def _cover(self, stream: Stream, boot: int, first: int, last: int, prev: Key | None = None) -> None:
+        """first..last are handled: move the mark, and note whether there is a gap."""
+        mark = stream.mark
+        before = (mark.boot, mark.seq)
+        mark.add(boot, first, last, prev)
+        if before != (mark.boot, mark.seq):
+            stream.asked = 0
+            stream.ask_ms = None
+        if mark.ahead or mark.prev:
+            self._gappy[stream.life.id, stream.stream] = stream
+        if not stream.dirty:
+            self._soil(stream)
+
+    def _fix(self, life: Life, boot: int, seq: int, began_ms: int) -> None:
+        """The boot's first time_fix counts, whichever comes first."""
+        known = life.boots.get(boot)
+        if known is None or seq < known[0]:
+            life.boots[boot] = (seq, began_ms)
+            self.batch.boots.append((life.id, boot, seq, began_ms))
+
+    def _status(self, node: Node, _stream: int, payload: bytes, received_ms: int) -> None:
+        if payload:  # an empty one only withdraws what was retained
+            status = wire.decode_status(payload, node.base_name)
+            node.state = status.state
+            row = (node.id, status.life, status.boot, status.t_ms, status.state, status.version, received_ms)
+            self.batch.status.append(row)
+            self._seen.add(node)
+
+    def _settings(self, node: Node, _stream: int, payload: bytes, received_ms: int) -> None:
+        if payload:
+            settings = wire.decode_settings(payload)
+            values = wire.canonical(settings.values)
+            seen = (settings.life, settings.revision, values)
+            if seen != node.settings:
+                node.settings = seen
+                self.batch.settings.append((node.id, received_ms, *seen))
+                self._seen.add(node)
+
+    def _refuse(self, topic: str, payload: bytes, received_ms: int, reason: str) -> None:
+        """Kept apart, counted, and its key, if it can be read and is the topic's own, is done with: no node repeats it for ever."""
+        self.counts["quarantined"] += 1
+        digest = int.from_bytes(blake2b(payload, digest_size=8).digest(), "big", signed=True)
+        shown = topic.encode("utf-8", "backslashreplace").decode()[:300]
+        row = (received_ms, received_ms, shown, reason[:500], len(payload), digest, payload[:QUARANTINED_BYTES])
+        self.batch.quarantine.append(row)
+        route = self._routes.get(topic)
+        if route is None or route[2] < 0:
+            return
+        node, _, number = route
+        key = wire.key_of(payload, node.base_name)
+        if key is not None:
+            life = node.lives.get(key.life) or self._new_life(node, key.life, received_ms)
+            self._cover(life.streams[number], key.boot, key.seq, key.seq, key.prev)
+            self._seen.add(node)
+
+    # Keeping and telling
+
+    def flush(self, now_ms: int | None = None) -> list[Message]:
+        """Commit all that was taken. StoreError leaves it waiting, to be flushed again. With `now_ms`: what is due to be told."""
+        if self._taken:
+            self.batch.marks = [
+                (s.life.id, s.stream, s.mark.boot, s.mark.seq, s.mark.image()) for s in self._dirty
+            ]  # fmt: skip
+            self.store.commit(self.batch)
+            self.counts["commits"] += 1
+            self.batch = Batch()
+            self._taken = 0
+            for stream in self._dirty:
+                stream.dirty = False
+                stream.kept = (stream.mark.boot, stream.mark.seq)
+            self._dirty.clear()
+            for node in self._seen:
+                self._tell(node)
+                self.touched.add((node.district, node.name))
+            self._seen.clear()
+        return [] if now_ms is None else self.due(now_ms)
+
+    def tell_all(self) -> None:
+        """Say every `committed` again: the broker may have lost what it retained."""
+        for node in self._nodes.values():
+            node.committed_ms = None
+            self._tell(node)
+
+    def _tell(self, node: Node) -> None:
+        if node.life is not None:
+            self._to_tell[node.id] = node
+
+    def due(self, now_ms: int) -> list[Message]:
+        """Messages the nodes should hear by now: `committed`, and requests for what is missing. Speaks only of what is on disk."""
+        messages: list[Message] = []
+        for node in list(self._to_tell.values()):
+            if node.committed_ms is None or now_ms - node.committed_ms >= COMMITTED_EVERY_MS:
+                node.committed_ms = now_ms
+                del self._to_tell[node.id]
+                messages.append((self._topic(node, "committed"), self._committed(node), True))
+        for key, stream in list(self._gappy.items()):
+            if not (stream.mark.ahead or stream.mark.prev) or stream.life is not stream.life.node.life:
+                del self._gappy[key]
+            elif stream.ask_ms is None:
+                stream.ask_ms = now_ms + RESEND_AFTER_MS[0]
+            elif now_ms >= stream.ask_ms and stream.life.node.state != "unreachable":
+                stream.asked = min(stream.asked + 1, len(RESEND_AFTER_MS) - 1)
+                stream.ask_ms = now_ms + RESEND_AFTER_MS[stream.asked]
+                messages += self._requests(stream)
+        return messages
+
+    def _requests(self, stream: Stream) -> list[Message]:
+        node = stream.life.node
+        messages: list[Message] = []
+        for boot, first, last in stream.mark.gaps():
+            if len(messages) == RESEND_RANGES:
+                break
+            text = '{"life":"%s","stream":"%s","boot":%d,"from":%d,"to":%d}'
+            payload = text % (stream.life.text, STREAMS[stream.stream], boot, first, last)
+            messages.append((self._topic(node, "resend"), payload.encode(), False))
+        return messages
+
+    @staticmethod
+    def _topic(node: Node, name: str) -> str:
+        return f"waspada/v1/{node.district}/{node.name}/{name}"
+
+    @staticmethod
+    def _committed(node: Node) -> bytes:
+        life = node.life
+        assert life is not None
+        text = '{"life":"%s","readings":{"boot":%d,"seq":%d},"event":{"boot":%d,"seq":%d}}'
+        return (text % (life.text, *life.streams[0].kept, *life.streams[1].kept)).encode()

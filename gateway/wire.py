@@ -1,0 +1,276 @@
+"""What may stand on the wire (docs/wire.md): a topic and a payload become typed values, or a reason in one sentence.
+
+Pure: nothing here remembers anything. msgspec checks types and ranges while it decodes and names the member that is wrong.
+"""
+
+import re
+from typing import Annotated, Literal, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+from node.core.measurements import POINTS, STREAMS
+
+TOP = 2**31 - 1
+PAYLOAD_LIMIT = 8192
+EARLIEST_S = 946_684_800  # 2000-01-01: an ESP32 counts from there
+LATEST_S = 4_102_444_800  # 2100-01-01
+NAMES = ("readings", "event", "status", "settings")
+
+Count = Annotated[int, Meta(ge=1, le=TOP)]
+CountOrNone = Annotated[int, Meta(ge=0, le=TOP)]
+Flag = Literal[1, 2, 3, 4, 9]
+
+_NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
+_TOPIC = re.compile(rf"waspada/v1/({_NAME})/({_NAME})/({'|'.join(NAMES)})")
+_LIFE = re.compile(r"[0-9a-f]{8}")
+_POINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}")
+_UNIT = re.compile(r"[!-~]{1,16}")
+_MUST_UNDERSTAND = re.compile(rb'_"\s*:')
+
+
+class Refused(Exception):
+    """One sentence: why a message can't be a record."""
+
+
+class Address(NamedTuple):
+    """Whose topic it is."""
+
+    district: str
+    node: str
+    name: str
+
+
+class Point(Struct, gc=False):
+    """One entry of a pack; only the first carries the base members. Labels that would change a value's meaning must be absent."""
+
+    n: str = ""
+    u: str | None = None
+    v: float | None = None
+    vs: str | None = None
+    q: Flag | None = None
+    q1: Flag | None = None
+    bn: str | None = None
+    bver: int | None = None
+    bt: Annotated[float, Meta(ge=EARLIEST_S, le=LATEST_S)] | None = None
+    up_ms: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    life: str | None = None
+    boot: Count | None = None
+    seq: Count | None = None
+    prev_boot: CountOrNone | None = None
+    prev_seq: CountOrNone | None = None
+    t: None = None
+    ut: None = None
+    s: None = None
+    vb: None = None
+    vd: None = None
+    bu: None = None
+    bv: None = None
+    bs: None = None
+
+
+class Key(NamedTuple):
+    """What is left of a record that can't be used: enough to say that it was seen. `prev` is None when it isn't said."""
+
+    life: str
+    boot: int
+    seq: int
+    prev: tuple[int, int] | None
+
+
+class Settings(Struct):
+    """The retained message of what a node runs."""
+
+    life: str
+    revision: CountOrNone
+    values: dict[str, float]
+
+
+class Status(NamedTuple):
+    """The retained message of how a node is."""
+
+    life: str
+    boot: int | None
+    t_ms: int | None
+    state: str
+    version: str | None
+
+
+_pack = msgspec.json.Decoder(list[Point])
+_settings = msgspec.json.Decoder(Settings)
+_anything = msgspec.json.Decoder()
+
+# what a decoder may raise for bytes from anywhere
+BAD_BYTES = (msgspec.MsgspecError, ValueError, RecursionError)
+
+# (key, unit) -> 10**decimals; what isn't here may be a newer station's, unless it is a known key in another unit
+SCALES: dict[tuple[str, str | None], int] = {(row[0], row[1]): 10 ** row[2] for row in POINTS}
+_KNOWN = {row[0]: row[1] for row in POINTS}
+STATES_OF_A_NODE = ("online", "sleeping", "unreachable", "maintenance")
+
+
+def address(topic: str) -> Address:
+    """The parts of a topic the gateway listens to."""
+    found = _TOPIC.fullmatch(topic)
+    if not found:
+        raise Refused("the topic is not waspada/v1/<district>/<node>/ and one of " + ", ".join(NAMES))
+    return Address(*found.groups())
+
+
+def decode_pack(payload: bytes) -> list[Point]:
+    """A SenML pack, its types and ranges checked; at least one entry."""
+    if len(payload) > PAYLOAD_LIMIT:
+        raise Refused(f"the payload is longer than {PAYLOAD_LIMIT} bytes")
+    try:
+        pack = _pack.decode(payload)
+    except BAD_BYTES as error:
+        raise Refused(f"the payload is not a record: {error}") from None
+    if not pack:
+        raise Refused("the pack is empty")
+    if b'_"' in payload and _MUST_UNDERSTAND.search(payload):
+        raise Refused("a label ends with _, which RFC 8428 asks to be understood, and it is not known here")
+    return pack
+
+
+def check_head(head: Point, base_name: str) -> None:
+    """The members every record's first entry must have."""
+    if head.bn != base_name:
+        raise Refused(f"bn is {head.bn!r}, this topic's is {base_name!r}")
+    if head.life is None or head.boot is None or head.seq is None:
+        raise Refused("a record needs life, boot and seq")
+    if (head.bt is None) == (head.up_ms is None):
+        raise Refused("a record has either bt or up_ms")
+    if head.seq == 1:
+        check_previous(head)
+
+
+def check_previous(head: Point) -> None:
+    """The first record of a boot names the last one before."""
+    if head.prev_boot is None or head.prev_seq is None:
+        raise Refused("the record with seq 1 needs prev_boot and prev_seq")
+    if head.boot is not None and (head.prev_boot >= head.boot or (head.prev_boot == 0) != (head.prev_seq == 0)):
+        raise Refused(f"prev_boot {head.prev_boot} and prev_seq {head.prev_seq} are no record before boot {head.boot}")
+
+
+def check_life(life: str) -> None:
+    if not _LIFE.fullmatch(life):
+        raise Refused(f"life is {life[:40]!r}, not 8 hex digits")
+
+
+def check_name(name: str, unit: str | None) -> int:
+    """10**decimals of a point, 0 when the table doesn't know it."""
+    if not _POINT_NAME.fullmatch(name):
+        raise Refused(f"the name {name[:70]!r} is not a point's")
+    if unit is not None and not _UNIT.fullmatch(unit):
+        raise Refused(f"the unit {unit[:40]!r} of {name} is not SenML's")
+    if name in _KNOWN and _KNOWN[name] != unit:
+        raise Refused(f"{name} is in {_KNOWN[name] or 'no unit'}, not in {unit or 'none'}")
+    return SCALES.get((name, unit), 0)
+
+
+def check_value(point: Point, scale: int, reading: bool) -> None:
+    """A number or a text; a reading says how good it is."""
+    v = point.v
+    if v is None:
+        if point.vs is None:
+            raise Refused(f"{point.n} has neither v nor vs")
+        if len(point.vs) > 200:
+            raise Refused(f"the text of {point.n} is too long")
+    elif point.vs is not None:
+        raise Refused(f"{point.n} has both v and vs")
+    elif scale:
+        scaled = v * scale
+        if abs(scaled - round(scaled)) > 1e-4:
+            raise Refused(f"{point.n} {v} has more decimals than its table allows")
+    if reading and (point.q is None or (point.q == 9) != (v is None)):
+        raise Refused(f"{point.n} needs q, which is 9 exactly when there is no v")
+
+
+def check_later(point: Point) -> None:
+    """An entry after the first says nothing about the whole pack."""
+    if point.bn is not None or point.bt is not None or point.up_ms is not None or point.life is not None:
+        raise Refused("only the first entry may have bn, bt, up_ms or life")
+
+
+def key_of(payload: bytes, base_name: str) -> Key | None:
+    """The key of a payload that was refused, if it can be read and is this node's own."""
+    if len(payload) > 16 * PAYLOAD_LIMIT:
+        return None
+    try:
+        pack = _anything.decode(payload)
+    except BAD_BYTES:
+        return None
+    head = pack[0] if isinstance(pack, list) and pack else None
+    if not isinstance(head, dict) or head.get("bn") != base_name:
+        return None
+    life, boot, seq = head.get("life"), head.get("boot"), head.get("seq")
+    if not (isinstance(life, str) and _LIFE.fullmatch(life) and _is_count(boot) and _is_count(seq)):
+        return None
+    prev = None
+    try:
+        entry = Point(boot=boot, prev_boot=head.get("prev_boot"), prev_seq=head.get("prev_seq"))
+        if seq == 1 and _is_count(entry.prev_boot, 0) and _is_count(entry.prev_seq, 0):
+            check_previous(entry)
+            prev = (entry.prev_boot or 0, entry.prev_seq or 0)
+    except Refused:
+        pass
+    return Key(life, boot, seq, prev)
+
+
+def _is_count(value: object, least: int = 1) -> bool:
+    return type(value) is int and least <= value <= TOP
+
+
+def dropped(pack: list[Point]) -> tuple[int, int, int, int]:
+    """(stream, boot, first, last) that a `dropped` event declares."""
+    told = {point.n: point.v for point in pack[1:]}
+    if pack[0].vs not in STREAMS:
+        raise Refused(f"dropped names {pack[0].vs!r}, not one of {', '.join(STREAMS)}")
+    numbers = []
+    for name in ("of_boot", "first_seq", "last_seq"):
+        value = told.get(name)
+        if value is None or not 1 <= value <= TOP:
+            raise Refused(f"dropped needs {name}, from 1")
+        numbers.append(int(value))
+    boot, first, last = numbers
+    if first > last or boot > (pack[0].boot or 0):
+        raise Refused(f"dropped declares {first} to {last} of boot {boot}, which is no range of this or an earlier boot")
+    return STREAMS.index(pack[0].vs), boot, first, last
+
+
+def time_fix(pack: list[Point]) -> int:
+    """Milliseconds since 1970 at which this boot began."""
+    up_ms = next((point.v for point in pack[1:] if point.n == "up_ms"), None)
+    if pack[0].bt is None or up_ms is None or up_ms < 0:
+        raise Refused("time_fix needs bt and up_ms")
+    return int(pack[0].bt * 1000 + 0.5) - int(up_ms)
+
+
+def decode_status(payload: bytes, base_name: str) -> Status:
+    """The retained status; the last will has neither time nor boot."""
+    pack = decode_pack(payload)
+    head = pack[0]
+    if head.bn != base_name or head.life is None:
+        raise Refused("a status needs this node's bn, and life")
+    check_life(head.life)
+    if head.n != "state" or head.vs not in STATES_OF_A_NODE:
+        raise Refused("a status needs n state and vs one of " + ", ".join(STATES_OF_A_NODE))
+    version = next((point.vs for point in pack[1:] if point.n == "version"), None)
+    t_ms = None if head.bt is None else int(head.bt * 1000 + 0.5)
+    return Status(head.life, head.boot, t_ms, head.vs, version)
+
+
+def canonical(values: dict[str, float]) -> str:
+    """The same text for the same settings, in the node's order."""
+    return msgspec.json.encode(values).decode()
+
+
+def decode_settings(payload: bytes) -> Settings:
+    """The retained settings."""
+    if len(payload) > PAYLOAD_LIMIT:
+        raise Refused(f"the payload is longer than {PAYLOAD_LIMIT} bytes")
+    try:
+        settings = _settings.decode(payload)
+    except BAD_BYTES as error:
+        raise Refused(f"the payload is not a node's settings: {error}") from None
+    check_life(settings.life)
+    return settings
