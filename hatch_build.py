@@ -1,4 +1,4 @@
-"""Build hook: fetches the page's front-end packages, so that the page works from a wheel and from an editable install."""
+"""Build hook: fetches the page's front-end packages, so that the page works from a wheel and an editable install."""
 
 import sys
 from typing import Any

@@ -1,8 +1,9 @@
 """`waspada COMMAND ...`: finds the command's module, runs it, and says what went wrong in one sentence.
 
-A command is a module `waspada/<command>.py` with two functions: `add(subparsers)` makes its argument parser, `run(args) -> int` does the work and
-returns 0 (done) or 1 (it ran and the answer is no). Unusable arguments or input exit with 2: raise `simulator.errors.InputError("one sentence")`.
-Every command has `--json`: its last line of output is one JSON object, `{"error": "..."}` when there is no answer.
+A command is a module `waspada/<command>.py` with two functions: `add(subparsers)` makes its argument parser,
+`run(args) -> int` does the work and returns 0 (done) or 1 (it ran and the answer is no). Unusable arguments or input
+exit with 2: raise `simulator.errors.InputError("one sentence")`. Every command has `--json`: its last line of output is
+one JSON object, `{"error": "..."}` when there is no answer.
 """
 
 import argparse
@@ -38,7 +39,7 @@ class CommandParser(Parser):
 
 def parser(commands: Sequence[str] = COMMANDS) -> Parser:
     """The parser for these commands; only their modules are imported."""
-    made = Parser(prog="waspada", description="Flood-gauge stations: simulate them, run a district, make a board ready.")
+    made = Parser(prog="waspada", description="Flood-gauge stations: simulated, flashed, gathered.")
     made.add_argument("--version", action="version", version=f"waspada {__version__}")
     subparsers = made.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
     for name in commands:

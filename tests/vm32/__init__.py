@@ -1,7 +1,7 @@
-"""The 32-bit MicroPython VM (1.27, WebAssembly): object sizes and small ints as on an ESP32, so it measures what the 64-bit VM hides.
+"""The 32-bit MicroPython VM (1.27, WebAssembly): object sizes and small ints as on an ESP32.
 
-Its heap grows: read `gc.mem_alloc()`, do not expect a MemoryError. An allocation under `heap_lock()` can hang it: unlock in a `finally`;
-`run` gives up after its time limit either way.
+It measures what the 64-bit VM hides. Its heap grows: read `gc.mem_alloc()`, do not expect a MemoryError. An allocation
+under `heap_lock()` can hang it: unlock in a `finally`; `run` gives up after its time limit either way.
 """
 
 import base64
