@@ -17,7 +17,7 @@ OF_THE_BOARD = ("machine", "network", "esp32", "os", "select", "socket", "ssl", 
 LAYERS = (
     ("firmware/node/core/", ("node.core", *ON_THE_CHIP), "the core touches nothing: pass in what it needs"),
     ("firmware/node/drivers/", ("node.core", "node.drivers", *ON_THE_CHIP), "a driver knows its bus and the core"),
-    ("firmware/node/esp32/", ("node.core", "node.esp32", *ON_THE_CHIP, *OF_THE_BOARD), "it knows the board and the core"),
+    ("firmware/node/esp32/", ("node.core", "node.esp32", *ON_THE_CHIP, *OF_THE_BOARD), "it knows board and core"),
     ("firmware/node/", ("node", *ON_THE_CHIP), "the station's logic gets its ports passed in"),
     ("firmware/", ("node", *ON_THE_CHIP, *OF_THE_BOARD), "boot and main wire the board's ports to the app"),
     ("gateway/", ("gateway", "node.core"), "the gateway shares the wire with the node, nothing else"),
