@@ -19,6 +19,7 @@ class Trace:
         self._at = -1
         self._counts: dict[str, int] = {}
         self.lines = 0
+        self._open = True
 
     def publish(self, node: str, topic: str, qos: int, retain: int, payload: bytes) -> None:
         said = quoted(payload.decode("utf-8", "replace"))
@@ -31,6 +32,8 @@ class Trace:
         self._line(node, f'"append","file":"{file}","data":"{data.hex()}"')
 
     def _line(self, node: str, rest: str) -> None:
+        if not self._open:
+            return
         t = self._moment.t
         if t != self._at:
             self._flush()
@@ -51,6 +54,11 @@ class Trace:
             self._write(data)
         self.lines += len(pending)
         pending.clear()
+
+    def close(self) -> None:
+        """What comes later is not part of it."""
+        self._flush()
+        self._open = False
 
     def sha256(self) -> str:
         """Of all lines so far."""

@@ -16,10 +16,12 @@ class UART:
         self._fifo = bytearray()
         self._powered_ms = -1
         self._made_to_ms = -1
+        self.opened = 0
 
     def open(self) -> None:
         if self._powered_ms < 0:
             self._powered_ms = self._moment.t
+            self.opened += 1
         self._made_to_ms = self._moment.t
         self._fifo.clear()
 

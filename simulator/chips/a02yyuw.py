@@ -20,6 +20,7 @@ BLANKING_MM = 30
 RANGE_MM = 4500
 BURST_MS = 1000  # what hits a "whole burst" lasts so long
 _DAY_MS = 86_400_000
+_HEAT_PARTS = 58_300_000  # 1/583 per degree, in hundredths, in thousandths
 _MILLION = 1_000_000
 
 
@@ -56,6 +57,10 @@ class A02YYUW:
         # One comparison tells nearly every frame that nothing befalls it.
         self._any_ppm = faults.spike_ppm + faults.no_echo_ppm + faults.bad_sum_ppm + faults.lost_byte_ppm
         self._any_burst = faults.burst_spike_ppm + faults.burst_no_echo_ppm
+        self._second = -1  # what follows holds for this second
+        self._heat = 0
+        self._burst = 0
+        self._rough = False
 
     def frames_into(self, fifo: bytearray, after_ms: int, now_ms: int, powered_ms: int, room: int) -> None:
         """Appends the frames that ended in (after_ms, now_ms] until `fifo` holds `room` bytes or a frame more."""
@@ -68,23 +73,33 @@ class A02YYUW:
 
     def frame(self, t_ms: int) -> bytes:
         """The frame that ends at `t_ms`: 4 bytes, or fewer when the line or the chip fails."""
-        faults = self._faults
+        second = t_ms // BURST_MS
+        if second != self._second:
+            self._look_around(second)
         bits = noise.draw(self._key, t_ms)
         mm = self._height_mm - self._river.at(t_ms)
-        mm += self._bias_mm + noise.bell(bits) * faults.noise_mm // noise.BELL_SD + self._heat_mm(t_ms, mm)
+        mm += self._bias_mm + noise.bell(bits) * self._faults.noise_mm // noise.BELL_SD + mm * self._heat // _HEAT_PARTS
         fate = (bits >> 32) * _MILLION >> 32
-        if fate < self._any_ppm or self._any_burst or faults.unplugged_ms:
+        if fate < self._any_ppm or self._rough:
             return self._troubled(t_ms, mm, fate, bits)
-        if not BLANKING_MM <= mm <= RANGE_MM:
-            return self._nothing_in_sight()
-        return bytes((0xFF, mm >> 8, mm & 0xFF, (0xFF + (mm >> 8) + mm) & 0xFF))
+        if BLANKING_MM <= mm <= RANGE_MM:
+            return bytes((0xFF, mm >> 8, mm & 0xFF, (0xFF + (mm >> 8) + mm) & 0xFF))
+        return self._nothing_in_sight()
 
-    def _heat_mm(self, t_ms: int, mm: int) -> int:
-        """The sun heats the housing: 0 at 2 h, `heat_cc` at 14 h; 1/583 of the distance per degree."""
+    def _look_around(self, second: int) -> None:
+        """The sun heats the housing: its compensation errs by 0 at 2 h, by `heat_cc` at 14 h. And what befalls all frames of this second."""
+        self._second = second
+        t_ms = second * BURST_MS
         from_14h = abs((self._starts_unix_ms + t_ms) % _DAY_MS - 50_400_000)
         if from_14h > 43_200_000:
             from_14h = _DAY_MS - from_14h
-        return mm * self._faults.heat_cc * (43_200_000 - from_14h) // (58_300 * 43_200_000)
+        self._heat = self._faults.heat_cc * (43_200_000 - from_14h) // 43_200
+        self._rough = False
+        if self._any_burst:
+            self._burst = noise.draw(self._burst_key, second)
+            self._rough = (self._burst >> 32) * _MILLION >> 32 < self._any_burst
+        for begin, end in self._faults.unplugged_ms:
+            self._rough = self._rough or begin < t_ms + BURST_MS and t_ms < end
 
     def _nothing_in_sight(self) -> bytes:
         return b"\xff\x00\x00\xff" if self._faults.no_echo == "zero" else b""
@@ -94,8 +109,8 @@ class A02YYUW:
         for begin, end in faults.unplugged_ms:
             if begin <= t_ms < end:
                 return b""
-        burst = noise.draw(self._burst_key, t_ms // BURST_MS) if self._any_burst else MAX_DRAW
-        burst_fate = (burst >> 32) * _MILLION >> 32
+        burst = self._burst
+        burst_fate = (burst >> 32) * _MILLION >> 32 if self._any_burst else _MILLION
         if burst_fate < faults.burst_spike_ppm:
             mm = self._struck(burst)  # one obstacle for the whole burst: branches under the sensor
         elif burst_fate < self._any_burst:
@@ -121,6 +136,3 @@ class A02YYUW:
     def _struck(bits: int) -> int:
         """What stands in the beam: anywhere the sensor sees."""
         return BLANKING_MM + noise.below(bits >> 7, RANGE_MM - BLANKING_MM)
-
-
-MAX_DRAW = noise.MASK

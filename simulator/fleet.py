@@ -1,0 +1,203 @@
+"""A scenario put together: rivers, stations, broker, gateway and trace on one agenda."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.core.settings import Settings
+from simulator import noise
+from simulator.adapters.buses import ADC, UART
+from simulator.adapters.clock import WRAP_MASK, Clock
+from simulator.adapters.link import Link
+from simulator.adapters.outputs import NAMES, Output
+from simulator.adapters.storage import Storage
+from simulator.agenda import Agenda, Moment
+from simulator.broker import Broker, Outage
+from simulator.chips.a02yyuw import A02YYUW, Faults
+from simulator.chips.battery_adc import BatteryADC
+from simulator.errors import InputError
+from simulator.intake import IngestCore, Intake
+from simulator.notes import Notes
+from simulator.scenario import Scenario, SeriesTable, StationsTable, unix_ms
+from simulator.series import read
+from simulator.stations import Body, Ports, Station
+from simulator.trace import Trace
+from simulator.world.river import Battery, Levels, River
+
+RECORDED = Path(__file__).parent / "recorded"
+RATIO_MILLI = 5700  # 47 kOhm above 10 kOhm
+PINS = {
+    "uart1": {"rx": 16, "tx": 17, "baud": 9600, "power": 4},
+    "adc1": {"pin": 34},
+    "siren": {"pin": 25},
+    "strobe": {"pin": 26},
+}
+_WRAP_EARLY_MS = 5000
+_WRAPS = 720  # the first hour sees every station's ticks wrap, five seconds apart
+_SETTLE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is true of one station, whatever its firmware believes."""
+
+    node: str
+    river: River
+    compiled: dict
+    boots_ms: int
+
+    @property
+    def levels_mm(self) -> tuple[int, int, int]:
+        values = Settings(self.compiled["settings"]).values
+        return values[0], values[1], values[2]
+
+
+def places(scenario: Scenario, seed: int, copies: int = 1, levels: Callable[[SeriesTable], Levels] | None = None) -> list[Place]:
+    """Every station of the scenario; `copies` repeats them under further names with noise of their own."""
+    find = levels or (lambda table: series(table, scenario.folder))
+    sources = {name: find(table) for name, table in scenario.series.items()}
+    found = []
+    for table in scenario.stations:
+        for i, node in enumerate(table.nodes):
+            river = _river(scenario, table, sources[table.series], i)
+            for copy in range(copies):
+                name = node if not copy else f"{node}x{copy}"
+                bits = noise.draw(noise.key(seed, name, "identity"), 0)
+                found.append(Place(name, river, _compiled(scenario, table, name, bits), _boots_ms(bits)))
+    return sorted(found, key=lambda place: place.node)
+
+
+def series(table: SeriesTable, folder: str) -> Levels:
+    """The recorded series a scenario names: beside it, else among those the simulator carries."""
+    for path in (Path(folder) / table.file, RECORDED / table.file):
+        if path.is_file():
+            return read(path, table.time, table.value, table.unit)
+    raise InputError(f"no series file '{table.file}' in {folder} or {RECORDED}")
+
+
+def _river(scenario: Scenario, table: StationsTable, levels: Levels, i: int) -> River:
+    source = scenario.series[table.series]
+    return River.replay(
+        levels,
+        from_ms=unix_ms(source.starts),
+        span_ms=scenario.span_ms + scenario.drain_s * 1000,
+        step_ms=source.step_s * 1000,
+        scale_milli=table.scale_milli[i % len(table.scale_milli)],
+        lag_ms=table.lag_s[i % len(table.lag_s)] * 1000,
+    )
+
+
+def _boots_ms(bits: int) -> int:
+    """Stations are switched on within the first minute."""
+    return noise.below(bits >> 32, 60_000)
+
+
+def _compiled(scenario: Scenario, table: StationsTable, node: str, bits: int) -> dict:
+    """The compiled station (docs/ports.md)."""
+    return {
+        "node": node,
+        "district": scenario.district,
+        "life": f"{bits & 0xFFFFFFFF:08x}",
+        "seed": bits >> 8 & 0x3FFFFFFF,
+        "sensors": [
+            {"driver": "a02yyuw", "bus": "uart1", "gives": "level"},
+            {"driver": "battery", "bus": "adc1", "gives": "battery", "ratio_milli": RATIO_MILLI},
+        ],
+        "settings": {"sensor.height": table.sensor_height_mm, **table.settings},
+        "pins": PINS,
+        "wifi": {"ssid": "", "key": ""},
+        "broker": {"host": "", "port": 1883},
+    }
+
+
+class District:
+    """One run: `run()` lives through the scenario, then drains the network. What was found is in `trace`, `notes` and the gateway's store."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        all_places: Sequence[Place],
+        make_body: Callable[[str], Body],
+        ingest: IngestCore,
+        write: Callable[[bytes], object] | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.places = all_places
+        self.moment = Moment()
+        self.trace = Trace(self.moment, write)
+        self.notes = Notes(self.moment, scenario.starts_unix_ms)
+        self.agenda = Agenda(self.moment)
+        self.intake = Intake(self.moment, ingest, scenario.starts_unix_ms, scenario.commit_ms)
+        outages = [Outage(o.from_s * 1000, (o.from_s + o.for_s) * 1000, o.silent, o.forgets) for o in scenario.outages]
+        self.broker = Broker(self.moment, self._published, self.intake.received, tuple(outages))
+        self.broker.forget = self.intake.forget
+        self.intake.broker = self.broker
+        self.agenda.join(self.broker, outages[0].from_ms if outages else 1 << 41)
+        intake = self.agenda.join(self.intake, scenario.commit_ms)
+        self.intake.soon = lambda t_ms: self.agenda.sooner(intake, t_ms)
+        self.stations = [self._station(seed, place, make_body(place.node), i) for i, place in enumerate(all_places)]
+
+    def _station(self, seed: int, place: Place, body: Body, i: int) -> Station:
+        scenario, moment, node = self.scenario, self.moment, place.node
+        starts = scenario.starts_unix_ms
+        spans: dict[str, list[tuple[int, int]]] = {"unplugged": [], "storage": []}
+        for span in scenario.spans:
+            if span.node == node:
+                spans[span.what].append((span.from_s * 1000, (span.from_s + span.for_s) * 1000))
+        table = scenario.faults
+        faults = Faults(
+            **{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=tuple(spans["unplugged"])
+        )
+        chip = A02YYUW(seed, node, place.river, place.compiled["settings"]["sensor.height"], starts, faults)
+        adc = BatteryADC(seed, node, Battery(starts), RATIO_MILLI)
+        storage = Storage(moment, lambda file, data: self._appended(node, file, data), failing_ms=tuple(spans["storage"]))
+        index = i + 2  # behind broker and intake
+        link = Link(moment, self.broker, lambda t: self.agenda.sooner(index, t), scenario.latency_ms)
+        self.broker.introduce(link, node)
+        outputs = {name: Output(name, lambda name, on: self._switched(node, name, on)) for name in NAMES}
+        ticks = (WRAP_MASK + 1 - _WRAP_EARLY_MS * (1 + i % _WRAPS)) & WRAP_MASK
+        ports = Ports(Clock(moment, ticks, starts), {"uart1": UART(moment, chip), "adc1": ADC(moment, adc)}, outputs, storage, link)
+        station = Station(
+            moment,
+            place.compiled,
+            ports,
+            body,
+            ticks_at_zero=ticks,
+            sync_after_ms=2000 + noise.below(noise.draw(noise.key(seed, node, "sntp"), 0), 3000),
+            resets_ms=[reset.at_s * 1000 for reset in scenario.resets if reset.node == node],
+        )
+        joined = self.agenda.join(station, place.boots_ms)
+        assert joined == index
+        return station
+
+    def _published(self, node: str, topic: str, qos: int, retain: int, payload: bytes) -> None:
+        self.trace.publish(node, topic, qos, retain, payload)
+        self.notes.publish(node, topic, payload)
+
+    def _switched(self, node: str, name: str, on: int) -> None:
+        self.trace.output(node, name, on)
+        self.notes.output(node, name, on)
+
+    def _appended(self, node: str, file: str, data: bytes) -> None:
+        self.trace.append(node, file, data)
+        self.notes.append(node, file, data)
+
+    def run(self, progress: Callable[[int], object] | None = None) -> None:
+        """The scenario; the trace ends with it."""
+        self.agenda.run(self.scenario.span_ms, progress)
+        self.trace.close()
+
+    def drain(self, settled: Callable[[], bool]) -> int:
+        """Sensors go on, no new outage comes; until `settled` or the scenario's `drain_s` is over. Returns the virtual milliseconds it took."""
+        begun = self.moment.t
+        until = begun + self.scenario.drain_s * 1000
+        while self.moment.t < until and not settled():
+            self.agenda.run(min(until, self.moment.t + _SETTLE_MS))
+        self.intake.settle(self.moment.t)
+        return self.moment.t - begun
+
+    @property
+    def bursts(self) -> int:
+        """Samples begun: how often a ranger was powered."""
+        return sum(bus.opened for station in self.stations for bus in station.ports.buses.values() if isinstance(bus, UART))

@@ -1,0 +1,169 @@
+"""One run of a scenario, and what came of it: the keys of the design's table."""
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from gateway.ingest import Ingest
+from gateway.store import SqliteStore
+from node.core import settings as S
+from node.core.measurements import STREAMS
+from simulator import fleet, judge
+from simulator.errors import InputError
+from simulator.runtimes.host import HostBody
+VMBody = HostBody  # type: ignore
+from simulator.scenario import Scenario
+from simulator.stations import Body
+
+RUNTIMES = ("host", "vm")
+HEAP = "100wk"  # words of 8 bytes on a PC, of 4 on a board: what a board's 100 KB hold
+Key = tuple[str, str, int]  # node, stream, boot
+
+_STORED = """SELECT n.node, r.stream, r.boot, COUNT(DISTINCT r.seq), COUNT(*), MAX(r.seq) FROM records r
+  JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id GROUP BY l.id, r.stream, r.boot"""
+_STORED_TO = """SELECT COUNT(DISTINCT r.seq) FROM records r JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id
+  WHERE n.node = ? AND r.stream = ? AND r.boot = ? AND r.seq <= ?"""
+
+
+def simulate(
+    scenario: Scenario,
+    seed: int | None = None,
+    runtime: str = "host",
+    *,
+    heap: str = HEAP,
+    copies: int = 1,
+    write: Callable[[bytes], object] | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> dict[str, Any]:
+    """Runs the scenario, then drains the network (bounded by its `drain_s`) so that what is still under way is not called lost."""
+    if runtime not in RUNTIMES:
+        raise InputError(f"no runtime '{runtime}'; there are {', '.join(RUNTIMES)}")
+    seed = scenario.seed if seed is None else seed
+    places = fleet.places(scenario, seed, copies)
+    store = SqliteStore(":memory:")
+    with ExitStack() as stack:
+        stack.callback(store.close)
+
+        def body(node: str) -> Body:
+            if runtime == "host":
+                return HostBody()
+            made = VMBody(node, heap)
+            stack.callback(made.close)
+            return made
+
+        district = fleet.District(scenario, seed, places, body, Ingest(store), write)
+        begun = time.perf_counter()
+        district.run(progress)
+        wall_s = time.perf_counter() - begun
+        bursts = district.bursts
+        made = dict(district.notes.made)
+        drained_ms = district.drain(lambda: _lost(store, made) == 0)
+        found = verdicts(district)
+        return {
+            "scenario": scenario.name,
+            "seed": seed,
+            "runtime": runtime,
+            "stations": len(places),
+            "simulated_s": scenario.span_ms // 1000,
+            "steps": bursts,
+            "wall_s": round(wall_s, 3),
+            "steps_per_s": round(bursts / wall_s),
+            "trace_sha256": district.trace.sha256(),
+            **_counts(store, made),
+            **_alarms(found),
+            "kpi": {
+                **_delays(found),
+                "events_made": sum(count for key, count in made.items() if key[1] == "event"),
+                "trace_lines": district.trace.lines,
+                "firmware_calls": district.agenda.runs,
+                "drained_ms": drained_ms,
+            },
+        }
+
+
+def _stored(store: SqliteStore) -> dict[Key, tuple[int, int, int]]:
+    """(node, stream, boot) -> different keys, rows, newest seq."""
+    return {(node, STREAMS[stream], boot): (keys, rows, newest) for node, stream, boot, keys, rows, newest in store.rows(_STORED)}
+
+
+def _kept(store: SqliteStore, made: dict[Key, int]) -> dict[Key, int]:
+    """Of each stream that was made, how many of its keys are stored. seq counts from 1 without a hole, so the newest is the count."""
+    stored = _stored(store)
+    kept = {}
+    for key, count in made.items():
+        keys, _, newest = stored.get(key, (0, 0, 0))
+        if newest > count:  # records made since then are not asked for
+            keys = store.rows(_STORED_TO, (key[0], STREAMS.index(key[1]), key[2], count))[0][0]
+        kept[key] = keys
+    return kept
+
+
+def _lost(store: SqliteStore, made: dict[Key, int]) -> int:
+    kept = _kept(store, made)
+    return sum(made.values()) - sum(kept.values())
+
+
+def _counts(store: SqliteStore, made: dict[Key, int]) -> dict[str, int]:
+    kept = _kept(store, made)
+    stored = _stored(store)
+    return {
+        "readings_made": sum(count for key, count in made.items() if key[1] == "readings"),
+        "readings_stored": sum(count for key, count in kept.items() if key[1] == "readings"),
+        "lost": sum(made.values()) - sum(kept.values()),
+        "duplicates_stored": sum(rows - keys for keys, rows, _ in stored.values()),
+    }
+
+
+def rules(place: fleet.Place) -> judge.Rules:
+    values = S.Settings(place.compiled["settings"]).values
+    return judge.Rules(
+        levels_mm=(values[S.LEVEL_ALERT], values[S.LEVEL_WARNING], values[S.LEVEL_DANGER]),
+        deadband_mm=values[S.LEVEL_DEADBAND],
+        sample_ms=1000 * max(values[S.SAMPLE_INTERVAL], values[S.SAMPLE_ALARM_INTERVAL]),
+        on_delay_ms=1000 * values[S.LEVEL_ON_DELAY],
+        boots_ms=place.boots_ms,
+        siren_from=values[S.SIREN_FROM],
+    )
+
+
+def verdicts(district: fleet.District) -> list[tuple[str, judge.Rules, judge.Verdict]]:
+    """What the judge says of each station."""
+    notes = district.notes
+    found = []
+    for place in district.places:
+        rule = rules(place)
+        said, sirens = notes.alarms.get(place.node, ()), notes.sirens.get(place.node, ())
+        found.append((place.node, rule, judge.judge(place.river, rule, said, sirens, district.scenario.span_ms)))
+    return found
+
+
+def _alarms(found: list[tuple[str, judge.Rules, judge.Verdict]]) -> dict[str, Any]:
+    return {
+        "false_alarms": sum(len(verdict.false_alarms) for _, _, verdict in found),
+        "missed_alarms": sum(len(verdict.missed) for _, _, verdict in found),
+        "alarms": [
+            {
+                "node": node,
+                "level": judge.state_name(one.crossing.level),
+                "crossed_ms": one.crossing.t_ms,
+                "raised_ms": one.raised_ms,
+                "siren_ms": one.siren_ms,
+            }
+            for node, _, verdict in found
+            for one in verdict.answered
+        ],
+    }
+
+
+def _delays(found: list[tuple[str, judge.Rules, judge.Verdict]]) -> dict[str, Any]:
+    """Crossing to siren without the on_delay that was configured; a sensor may read a few mm high and be early, which counts as 0."""
+    delays: dict[str, list[int]] = {"alert": [], "warning": [], "danger": []}
+    for _, rule, verdict in found:
+        for one in verdict.answered:
+            if one.siren_ms is not None:
+                delay = one.siren_ms - one.crossing.t_ms - rule.on_delay_ms
+                delays[judge.state_name(one.crossing.level)].append(max(0, delay))
+    everything = [delay for some in delays.values() for delay in some]
+    named = {f"crossing_to_siren_{level}_ms": judge.spread(some) for level, some in delays.items()}
+    return {"crossing_to_siren_ms": judge.spread(everything), **named}

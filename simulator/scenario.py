@@ -1,0 +1,222 @@
+"""Scenarios: typed TOML. An unknown key, a wrong type or a number out of bounds is refused in one sentence that says where and what is allowed."""
+
+import datetime
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta, Struct
+
+from node.core.settings import Settings
+from simulator.errors import InputError
+
+SHIPPED = Path(__file__).parent / "scenarios"
+NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+
+Name = Annotated[str, Meta(pattern=NAME)]
+Natural = Annotated[int, Meta(ge=0)]
+Chance = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class _Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    pass
+
+
+class SeriesTable(_Table):
+    """A recorded series and the moment of it that is the scenario's start."""
+
+    file: str  # in simulator/recorded, or beside the scenario
+    time: str
+    value: str
+    unit: Literal["ft", "m", "cm", "mm", "in"]
+    starts: datetime.datetime
+    step_s: Annotated[int, Meta(ge=1, le=86_400)] = 300
+
+
+class StationsTable(_Table):
+    """Stations alike but for name, scale and lag. Scaled or lagged copies are synthetic."""
+
+    nodes: Annotated[list[Name], Meta(min_length=1)]
+    series: str
+    scale_milli: list[Annotated[int, Meta(ge=1, le=10_000)]] = msgspec.field(default_factory=lambda: [1000])
+    lag_s: list[Natural] = msgspec.field(default_factory=lambda: [0])
+    sensor_height_mm: Annotated[int, Meta(ge=30, le=30_000)] = 4500
+    settings: dict[str, int] = {}
+
+
+class FaultsTable(_Table):
+    """simulator.chips.a02yyuw.Faults; chances in parts per million."""
+
+    bias_mm: Annotated[int, Meta(ge=0, le=100)] = 4
+    noise_mm: Annotated[int, Meta(ge=0, le=100)] = 2
+    heat_cc: Annotated[int, Meta(ge=0, le=2000)] = 150
+    spike_ppm: Chance = 0
+    burst_spike_ppm: Chance = 0
+    no_echo_ppm: Chance = 0
+    burst_no_echo_ppm: Chance = 0
+    bad_sum_ppm: Chance = 0
+    lost_byte_ppm: Chance = 0
+    no_echo: Literal["zero", "silent"] = "zero"
+
+
+class OutageTable(_Table):
+    from_s: Natural
+    for_s: Annotated[int, Meta(ge=1)]
+    silent: bool = False
+    forgets: bool = False
+
+
+class SpanTable(_Table):
+    """Something wrong at one station for a while: its ranger unplugged, or its flash failing."""
+
+    node: Name
+    what: Literal["unplugged", "storage"]
+    from_s: Natural
+    for_s: Annotated[int, Meta(ge=1)]
+
+
+class ResetTable(_Table):
+    node: Name
+    at_s: Annotated[int, Meta(ge=1)]
+
+
+class Scenario(_Table):
+    about: str
+    start: datetime.datetime
+    hours: Annotated[int, Meta(ge=1, le=8784)]
+    series: dict[str, SeriesTable]
+    stations: Annotated[list[StationsTable], Meta(min_length=1)]
+    seed: Natural = 1
+    district: Name = "demo"
+    latency_ms: Annotated[int, Meta(ge=1, le=60_000)] = 20
+    commit_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 10_000
+    drain_s: Annotated[int, Meta(ge=1, le=86_400)] = 3600
+    faults: FaultsTable = FaultsTable()
+    outages: list[OutageTable] = []
+    spans: list[SpanTable] = []
+    resets: list[ResetTable] = []
+    name: str = ""
+    folder: str = ""
+
+    @property
+    def span_ms(self) -> int:
+        return self.hours * 3_600_000
+
+    @property
+    def starts_unix_ms(self) -> int:
+        return unix_ms(self.start)
+
+    def nodes(self) -> list[str]:
+        return [node for table in self.stations for node in table.nodes]
+
+
+def unix_ms(moment: datetime.datetime) -> int:
+    """TOML's times without an offset are taken for UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return int(moment.timestamp()) * 1000
+
+
+def shipped() -> list[str]:
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def load(name: str) -> Scenario:
+    """A shipped scenario by its name, or a TOML file by its path."""
+    path = SHIPPED / f"{name}.toml" if name in shipped() else Path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"no scenario '{name}': neither a readable file nor one of the shipped {', '.join(shipped())}"
+        ) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Scenario:
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not TOML: {error}") from error
+    for own in ("name", "folder"):
+        if own in raw:
+            raise InputError(f"{path}{_line(text, own)}: '{own}' is the file's own, leave it out")
+    try:
+        scenario = msgspec.convert({**raw, "name": path.stem, "folder": str(path.parent)}, Scenario)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path}{_line(text, _key_of(str(error)))}: {_sentence(str(error))}") from error
+    problem = _contradiction(scenario)
+    if problem:
+        key, sentence = problem
+        raise InputError(f"{path}{_line(text, key)}: {sentence}")
+    return scenario
+
+
+def _contradiction(scenario: Scenario) -> tuple[str, str] | None:
+    """(key, sentence) for what no single value shows."""
+    seen: set[str] = set()
+    for table in scenario.stations:
+        if table.series not in scenario.series:
+            return table.series, f"no series '{table.series}'; there are {', '.join(sorted(scenario.series))}"
+        for node in table.nodes:
+            if node in seen:
+                return node, f"node '{node}' stands twice; names are unique in a scenario"
+            seen.add(node)
+        for key, values in (("scale_milli", table.scale_milli), ("lag_s", table.lag_s)):
+            if len(values) not in (1, len(table.nodes)):
+                return key, f"{key} has {len(values)} values for {len(table.nodes)} nodes; allowed are 1 or as many"
+        try:
+            Settings(table.settings)
+        except (KeyError, ValueError) as error:
+            return next(iter(table.settings), "settings"), f"stations.settings: {error.args[0]}"
+    for place in (*scenario.spans, *scenario.resets):
+        if place.node not in seen:
+            return place.node, f"no node '{place.node}'; there are {', '.join(sorted(seen))}"
+    until_s = 0
+    for outage in sorted(scenario.outages, key=lambda one: one.from_s):
+        if outage.from_s < until_s:
+            return "outages", "outages overlap; each must begin after the one before has ended"
+        until_s = outage.from_s + outage.for_s
+    return None
+
+
+def _key_of(message: str) -> str:
+    """The key a msgspec message is about."""
+    quoted = message.split("`")
+    if "unknown field" in message and len(quoted) > 1:
+        return quoted[1]
+    path = quoted[-2] if len(quoted) > 2 else ""
+    return path.rsplit(".", 1)[-1].split("[")[0]
+
+
+def _sentence(message: str) -> str:
+    """msgspec's message, and for an unknown key those that are allowed there."""
+    quoted = message.split("`")
+    path = quoted[-2] if message.endswith("`") and "$" in quoted[-2] else "$"
+    where = path.removeprefix("$").lstrip(".")
+    if "unknown field" not in message:
+        return message.replace("Object ", "the table ").replace("`$.", "`").replace("`$`", "the top")
+    allowed = ", ".join(_fields_at(Scenario, where))
+    return f"unknown key '{quoted[1]}'{' in ' + where if where else ''}; allowed are {allowed}"
+
+
+def _fields_at(table: Any, where: str) -> list[str]:
+    for part in filter(None, where.replace("[...]", ".*").replace("[", ".").replace("]", "").split(".")):
+        while get_origin(table) is Annotated:
+            table = get_args(table)[0]
+        if get_origin(table) in (list, dict):
+            table = get_args(table)[-1]
+        else:
+            table = msgspec.structs.fields(table)[[f.name for f in msgspec.structs.fields(table)].index(part)].type
+    while get_origin(table) in (Annotated, list, dict):
+        table = get_args(table)[0 if get_origin(table) is Annotated else -1]
+    return [f.name for f in msgspec.structs.fields(table) if f.name not in ("name", "folder")]
+
+
+def _line(text: str, key: str) -> str:
+    """", line N" of the first line that speaks of `key`."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if key and key in line.split("#")[0]:
+            return f", line {number}"
+    return ""
