@@ -54,6 +54,11 @@ def crossings(river: River, rules: Rules, until_ms: int, step_ms: int = 1000) ->
         t = rules.boots_ms
         while t <= until_ms:
             mm = river.at(t)
+            corner = river.corner_after(t)
+            there = river.at(corner)
+            if (armed and mm < line and there < line) or (not armed and mm >= line - rules.deadband_mm <= there):
+                t += max(1, (corner - t) // step_ms) * step_ms  # nothing can happen on this straight piece
+                continue
             if armed and mm >= line:
                 armed = False
                 yield Crossing(level, t, _clear_of_doubt(river, line, t, rules, until_ms, step_ms))

