@@ -1,7 +1,7 @@
 """The station's own flags and alarms over a recorded series: which alarms, how early, how many flags of each kind.
 
 Every row is one confirmed burst, flags are final ones (after the spike test), and the alarm sees those: this asks what
-the thresholds would have done, not what the noise of the newest point does. The node's `Quality` and `LevelAlarm` decide.
+the thresholds would have done, not what the noise of the newest point does. The node's own code decides.
 """
 
 import tomllib
@@ -101,7 +101,7 @@ def from_text(name: str, text: str, where: str) -> int:
 
 
 def read_thresholds(path: str | Path, given: Thresholds | None = None) -> Thresholds:
-    """A TOML file with tables [level] and [quality]. Where it has levels, others are off; InputError names file and key."""
+    """A TOML file with tables [level] and [quality]. A level left out is off; InputError names file, key."""
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"), parse_float=str)
     except OSError as error:

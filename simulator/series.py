@@ -1,4 +1,4 @@
-"""A recorded series of levels, read from CSV: whole seconds of UTC, whole mm by decimal arithmetic, gaps kept as gaps."""
+"""A recorded series of levels from CSV: whole seconds of UTC, whole mm by decimal arithmetic, gaps kept as gaps."""
 
 import csv
 import re

@@ -11,7 +11,7 @@ Flags 1 to 3 may raise an alarm, 4 and 9 are no reading. Extremes are real, so a
   most. That is where we leave the manual.
 
 Flags combine as ioos_qc's `qartod_compare`: the worst test that could be
-  evaluated decides, one that could not does not count.
+evaluated decides, one that could not does not count.
 """
 
 from node.core.measurements import FLAG_FAIL, FLAG_MISSING, FLAG_NOT_EVALUATED, FLAG_PASS, FLAG_SUSPECT
@@ -21,9 +21,9 @@ class Quality:
     """The flags of one sensor's points, one at a time. Integers only: mm, s; nothing allocates after the constructor.
 
     `previous_final` is the final flag of the point before the newest, 0 when there is none. Its spike test needs both
-    neighbours: where one is missing, failed gross_range or lies more than `gap_s` away (0: any distance is near), the
-    other tests decide, and a good point ends as 1. A spike or rate limit of 0 switches that test off. |value| below
-    2**28; `rate_limit_mm_h` times `gap_s` below 2**30 stays off the heap.
+    neighbours: where one is missing or lies more than `gap_s` away (0: any distance is near), the other tests decide,
+    and a good point ends as 1. A spike or rate limit of 0 switches that test off. Values within 100 m of each other, and
+    `rate_limit_mm_h` times `gap_s` below 2**30, keep it off the heap.
     """
 
     def __init__(
@@ -70,10 +70,8 @@ class Quality:
             newest = FLAG_FAIL
         elif flat_s >= self.flat_suspect_s or value < self.user_low or value > self.user_high:
             newest = FLAG_SUSPECT
-        outside = raw < self.sensor_low or raw > self.sensor_high
-        if outside:
+        if raw < self.sensor_low or raw > self.sensor_high:
             newest = FLAG_FAIL
-            self._joined = 0
         elif self._joined and self.rate_limit_mm_h and gone > 0 and newest == FLAG_PASS:
             if abs(value - self._value_1) * 3600 > self.rate_limit_mm_h * gone:
                 newest = FLAG_SUSPECT
@@ -87,7 +85,7 @@ class Quality:
         self._value_2 = self._value_1
         self._value_1 = value
         self._time = t_s
-        if not outside and self._joined < 2:
+        if self._joined < 2:
             self._joined += 1
         return FLAG_NOT_EVALUATED if newest == FLAG_PASS else newest
 
