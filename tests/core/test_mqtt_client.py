@@ -1,23 +1,11 @@
-"""The node's MQTT client: its rules one by one, then a model over a transport that loses connections."""
-
-import os
-import subprocess
-import sys
+"""The node's MQTT client: its rules one by one; `test_mqtt_model.py` holds them together."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from node.core import mqtt
 from node.core.client import DOWN, IDLE_MS, OPENING, UP, Client
-from node.core.clock import WRAP, add, diff
-from tests import vm64
-from tests.fuzz import fuzz_mqtt
-
-ACCEPTED = mqtt.connack(0, 0)
-NOW = WRAP - 5  # every timer below crosses the wrap of the chip's clock
-FILTERS = (("c/#", 1), ("d", 0))
+from node.core.clock import add
+from tests.core.mqtt_desk import ACCEPTED, FILTERS, NOW, give, node_up, taken
 
 # clause, what comes before CONNACK, the reason given
 REFUSED_CONNACKS = (
@@ -43,40 +31,12 @@ NOT_FROM_A_BROKER = (
     ("3.14", mqtt.DISCONNECT_BYTES),
     ("3.8.4-6: QoS 2 was never asked for", mqtt.publish("c/a", b"", 2, 0, 0, 1)),
     ("3.5 PUBREC", b"\x50\x02\x00\x01"),
-    ("over the limit", mqtt.publish("c/a", b"z" * 2048, 0, 0, 0, 0)),
+    ("over the limit and not PUBLISH", b"\x90\x80\x10"),
+    ("over the limit, QoS 2", mqtt.publish("c/a", b"z" * 2048, 2, 0, 0, 1)),
+    ("over the limit with its topic alone", mqtt.publish("c" * 2048, b"", 1, 0, 0, 1)),
+    ("3.3: over the limit, topic longer than the packet", b"\x32\x80\x10\x10\x00" + b"z" * 2046),
+    ("2.3.1-1: over the limit, identifier 0", b"\x32\x80\x10\x00\x01a\x00\x00"),
 )
-
-
-def packets_in(stream):
-    """The packets of a byte stream that holds whole packets only."""
-    at = 0
-    while at < len(stream):
-        length = mqtt.packet_length(stream, at, len(stream), 1 << 20)
-        assert length
-        yield bytes(stream[at : at + length])
-        at += length
-
-
-def taken(node):
-    """Everything the client wants to write, as packets; it counts as written."""
-    packets = list(packets_in(node.out))
-    node.sent(len(node.out))
-    return packets
-
-
-def give(node, data, now=NOW):
-    node.receive(now, data, len(data))
-
-
-def node_up(now=NOW, **arguments):
-    node = Client("dr01", **arguments)
-    node.messages = []
-    node.acked = []
-    node.on_message = lambda topic, payload: node.messages.append((topic, payload))
-    node.on_acked = node.acked.append
-    node.opened(now)
-    give(node, ACCEPTED, now)
-    return node
 
 
 def test_connect_opens_the_session_and_connack_brings_it_up():
@@ -321,6 +281,28 @@ def test_a_peer_that_sends_and_never_reads_cannot_fill_the_memory():
     assert not node.out
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 64, 100000])
+def test_a_message_over_the_limit_is_acknowledged_and_passed_over(chunk):
+    node = node_up(packet_limit=64)
+    taken(node)
+    long = mqtt.publish("c/a", b"z" * 5000, 1, 0, 0, 9) + mqtt.publish("c/a", b"z" * 60, 0, 1, 0, 0)
+    stream = mqtt.publish("c/a", b"before", 0, 0, 0, 0) + long + mqtt.publish("c/a", b"after", 1, 0, 0, 10)
+    for at in range(0, len(stream), chunk):
+        give(node, stream[at : at + chunk])
+    assert (node.state, node.passed_over) == (UP, 2)
+    assert node.messages == [("c/a", b"before"), ("c/a", b"after")]
+    assert taken(node) == [mqtt.puback(9), mqtt.puback(10)]
+
+
+def test_a_connection_lost_within_a_message_over_the_limit_forgets_its_rest():
+    node = node_up(packet_limit=64)
+    give(node, mqtt.publish("c/a", b"z" * 5000, 1, 0, 0, 9)[:1000])
+    node.closed()
+    node.opened(NOW)
+    give(node, ACCEPTED)
+    assert node.state == UP
+
+
 def test_a_new_connection_starts_with_no_byte_of_the_old_one():
     node = node_up()
     node.publish(NOW, "a", b"", 0, 0)
@@ -330,268 +312,3 @@ def test_a_new_connection_starts_with_no_byte_of_the_old_one():
     assert taken(node) == [mqtt.connect("dr01", 60, 0)]
     give(node, ACCEPTED)
     assert node.state == UP
-
-
-CHUNKS = st.lists(st.integers(1, 40), min_size=1, max_size=8)
-BROKER_PACKETS = st.one_of(
-    st.builds(mqtt.publish, st.sampled_from(("c/a", "é")), st.binary(max_size=200), st.just(0), st.integers(0, 1),
-              st.just(0), st.just(0)),
-    st.builds(mqtt.publish, st.just("c/a"), st.binary(max_size=9), st.just(1), st.just(0), st.integers(0, 1),
-              st.integers(1, 9)),
-    st.builds(mqtt.puback, st.integers(1, 5)),
-    st.just(mqtt.suback(1, b"\x00\x80")),
-    st.just(mqtt.PINGRESP_BYTES),
-    st.binary(max_size=6),
-)
-STREAMS = st.lists(BROKER_PACKETS, max_size=12).map(b"".join)
-
-
-@settings(max_examples=300)
-@given(STREAMS, CHUNKS)
-def test_any_bytes_in_any_chunks_end_in_the_same_state(stream, chunks):
-    whole = fuzz_mqtt.run_client(stream, ())
-    assert fuzz_mqtt.run_client(stream, chunks) == whole
-    assert fuzz_mqtt.run_client(stream, (1,)) == whole
-
-
-@given(st.binary(max_size=80), CHUNKS)
-def test_any_bytes_before_connack_leave_the_client_in_a_known_state(stream, chunks):
-    node = Client("dr01", subscriptions=FILTERS)
-    node.opened(NOW)
-    at = 0
-    for size in chunks:
-        give(node, stream[at : at + size])
-        at += size
-    assert node.state in (DOWN, OPENING, UP)
-    assert node.want_close == (node.state == DOWN)
-
-
-class LossyTransport(RuleBasedStateMachine):
-    """A Client and a small broker; bytes arrive late, in pieces or not at all, connections break anywhere.
-
-    The broker keeps the order of what it sees; a message counts from when it is delivered whole to it.
-    """
-
-    @initialize(window=st.integers(1, 5))
-    def start(self, window):
-        self.now = NOW
-        self.window = window
-        self.node = Client("m", window=window, subscriptions=FILTERS, packet_limit=256, ack_timeout_ms=5000)
-        self.node.on_acked = self.on_acked
-        self.node.on_message = self.on_message
-        self.published = []  # tokens, in the order publish() said yes
-        self.acked = []
-        self.first_deliveries = []
-        self.attempts = {}  # token -> connections on which the broker read it
-        self.messages = []
-        self.down_id = 0
-        self.to_node = bytearray()
-        self.to_broker = bytearray()
-        self.read = bytearray()  # of a packet the broker has not yet whole
-        self.linked = False
-        self.connections = 0
-
-    def on_acked(self, token):
-        assert token in self.first_deliveries
-        assert token not in self.acked
-        self.acked.append(token)
-
-    def on_message(self, topic, payload):
-        self.messages.append(int(payload))
-
-    @precondition(lambda self: not self.linked)
-    @rule()
-    def open(self):
-        self.linked = True
-        self.connections += 1
-        self.to_node, self.to_broker, self.read = bytearray(), bytearray(), bytearray()
-        self.unacked_now = []
-        self.seen_now = []
-        self.accepted = False
-        self.node.opened(self.now)
-
-    @precondition(lambda self: self.linked)
-    @rule()
-    def lose_the_connection(self):
-        self.linked = False
-        self.node.closed()
-
-    @rule(qos=st.integers(0, 1))
-    def publish(self, qos):
-        token = len(self.published)
-        room = self.node.in_flight < self.window
-        said = self.node.publish(self.now, "up", b"%d" % token, qos, 0, token)
-        if said:
-            assert self.node.connected
-            assert room or not qos
-            if qos:
-                self.published.append(token)
-        else:
-            assert not self.node.connected or (qos and not room) or len(self.node.out) >= 256
-
-    @precondition(lambda self: self.linked)
-    @rule(count=st.integers(1, 300))
-    def write(self, count):
-        part = bytes(self.node.out[:count])
-        self.node.sent(len(part))
-        self.to_broker += part
-
-    @precondition(lambda self: self.linked)
-    @rule(count=st.integers(1, 300))
-    def broker_reads(self, count):
-        self.read += self.to_broker[:count]
-        del self.to_broker[:count]
-        while True:
-            length = mqtt.packet_length(self.read, 0, len(self.read), 1000)
-            if not length:
-                return
-            packet = bytes(self.read[:length])
-            del self.read[:length]
-            self.broker_takes(packet)
-
-    def broker_takes(self, packet):
-        kind = packet[0] >> 4
-        if not self.accepted:
-            assert mqtt.parse_connect(packet, 0, len(packet))[:3] == ("m", 60, 0)
-            self.accepted = True
-            self.to_node += mqtt.connack(1 if self.connections > 1 else 0, 0)
-        elif kind == mqtt.SUBSCRIBE:
-            packet_id, filters = mqtt.parse_subscribe(packet, 0, len(packet))
-            assert filters == FILTERS
-            self.to_node += mqtt.suback(packet_id, b"\x01\x00")
-        elif kind == mqtt.PUBLISH:
-            _, payload, qos, _, dup, packet_id = mqtt.parse_publish(packet, 0, len(packet))
-            if qos:
-                self.broker_keeps(int(payload), dup, packet_id)
-        elif kind == mqtt.PINGREQ:
-            self.to_node += mqtt.PINGRESP_BYTES
-        else:
-            assert kind == mqtt.PUBACK
-
-    def broker_keeps(self, token, dup, packet_id):
-        assert token not in self.seen_now  # never twice on one connection
-        assert self.seen_now == sorted(self.seen_now)
-        self.seen_now.append(token)
-        assert dup == (token in self.first_connection and self.first_connection[token] < self.connections)
-        if token not in self.first_deliveries:
-            assert self.first_deliveries == sorted(self.first_deliveries)
-            self.first_deliveries.append(token)
-        self.unacked_now.append(packet_id)
-        assert len(set(self.unacked_now)) == len(self.unacked_now)
-
-    @precondition(lambda self: self.linked and self.accepted and self.unacked_now)
-    @rule(data=st.data())
-    def broker_acknowledges(self, data):
-        index = data.draw(st.integers(0, len(self.unacked_now) - 1))
-        self.to_node += mqtt.puback(self.unacked_now.pop(index))
-
-    @precondition(lambda self: self.linked and self.accepted)
-    @rule()
-    def broker_publishes(self):
-        self.down_id += 1
-        self.to_node += mqtt.publish("c/x", b"%d" % self.down_id, 1, 0, 0, self.down_id)
-
-    @precondition(lambda self: self.linked)
-    @rule(count=st.integers(1, 100))
-    def node_reads(self, count):
-        part = bytes(self.to_node[:count])
-        del self.to_node[:count]
-        give(self.node, part, self.now)
-        assert not self.node.want_close
-
-    @rule(ms=st.integers(0, 8000))
-    def time_passes(self, ms):
-        before = self.now
-        wait = self.node.step(self.now)
-        self.now = add(self.now, ms)
-        state = self.node.state
-        self.node.step(self.now)
-        assert wait >= 1
-        if ms < wait:
-            assert self.node.state == state  # it never acts before it said it would
-        assert diff(self.now, before) == ms
-        if self.node.want_close:
-            assert self.node.reason in ("no CONNACK", "no PUBACK", "no SUBACK", "no PINGRESP")
-            self.lose_the_connection()
-
-    @property
-    def first_connection(self):
-        return self.attempts
-
-    @invariant()
-    def every_message_is_acknowledged_or_in_flight(self):
-        if not hasattr(self, "node"):
-            return
-        for token in self.published:
-            self.attempts.setdefault(token, self.connections)
-        waiting = [message.token for message in self.node._sent]
-        assert waiting == sorted(waiting)
-        assert sorted(self.acked + waiting) == self.published
-        assert len(waiting) == self.node.in_flight <= self.window
-        assert self.first_deliveries == sorted(self.first_deliveries)
-        assert self.messages == sorted(self.messages)
-
-    def teardown(self):
-        """On a connection that holds, everything is delivered."""
-        if not hasattr(self, "node"):
-            return
-        if self.linked:
-            self.lose_the_connection()
-        self.open()
-        for _ in range(20):
-            self.write(10000)
-            self.broker_reads(10000)
-            self.to_node += b"".join(map(mqtt.puback, self.unacked_now))
-            self.unacked_now = []
-            self.node_reads(10000)
-        assert self.node.in_flight == 0
-        assert sorted(self.acked) == self.published == self.first_deliveries
-
-
-TestLossyTransport = LossyTransport.TestCase
-TestLossyTransport.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
-
-
-VM_SCRIPT = """
-from node.core import client, mqtt
-node = client.Client("dr01", subscriptions=(("c/#", 1),), will=("s", b"gone", 1, 1))
-log = []
-node.on_message = lambda topic, payload: log.append((topic, payload))
-node.on_acked = log.append
-
-def shown():
-    print(node.state, node.reason, node.in_flight, "".join(["%02x" % one for one in node.out]), log)
-    node.sent(len(node.out))
-
-def give(data):
-    for at in range(0, len(data), 3):
-        part = bytearray(data[at:at + 3])
-        node.receive(5, part, len(part))
-    shown()
-
-for _ in range(2):
-    node.opened((1 << 30) - 10)
-    shown()
-    give(mqtt.connack(0, 0))
-    for number in range(3):
-        print(node.publish(3, "t", b"%d" % number, 1, 0, number))
-    shown()
-    give(mqtt.publish("c/a", b"hello", 1, 0, 0, 300) + mqtt.puback(3) + mqtt.suback(1, b"\\x80") + mqtt.PINGRESP_BYTES)
-    print(node.step(5), node.step(19000), node.step(20003), node.unknown_acks, node.refused_subscriptions, node.resent)
-    shown()
-    node.closed()
-node.opened(7)
-give(b"\\x00")
-"""
-
-
-@pytest.mark.vm
-def test_micropython_runs_the_same_conversation(tmp_path):
-    (tmp_path / "script.py").write_text(VM_SCRIPT)
-    ours = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)),
-        capture_output=True, check=True, text=True, timeout=60,
-    ).stdout
-    assert "no PUBACK" in ours
-    assert "malformed: first byte" in ours
-    assert vm64.run(VM_SCRIPT) == ours

@@ -96,7 +96,7 @@ REFUSED_STARTS = (
     ("2.2.1 type 0", "00"), ("2.2.1 type 15", "f0"), ("2.2.2-1 CONNACK flags", "21"), ("2.2.2-1 PINGRESP flags", "d1"),
     ("3.6.1-1 PUBREL flags", "60"), ("3.8.1-1 SUBSCRIBE flags", "80"), ("3.10.1-1 UNSUBSCRIBE flags", "a0"),
     ("3.3.1-4 QoS 3", "36"), ("3.3.1-2 DUP with QoS 0", "38"), ("2.2.3 five bytes of length", "3080808080"),
-    ("our limit, seen before the body", "308020"), ("our limit, seen before the length is whole", "3081ffff"),
+    ("our limit, seen before the body", "308020"), ("our limit at its highest", "30ffffff7f"),
 )
 
 # clause, encoder, arguments that may not be sent; MicroPython's struct would cut the numbers silently

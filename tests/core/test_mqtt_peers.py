@@ -207,6 +207,16 @@ def test_a_retained_message_arrives_with_every_subscription(port):
     assert station.messages == [("c/kept", b"old")] * 2
 
 
+def test_a_retained_message_that_is_too_long_does_not_keep_the_node_down(port):
+    with Judge(port, "nothing") as judge:
+        judge.paho.publish("c/long", b"z" * 100000, 1, True).wait_for_publish(WITHIN_S)
+        station = Station(port, subscriptions=(("c/#", 1),)).up()
+        station.until(lambda: station.node.passed_over)
+        judge.paho.publish("c/x", b"short", 1)
+        station.until(lambda: station.messages)
+    assert (station.messages, station.node.state) == ([("c/x", b"short")], UP)
+
+
 def test_the_will_is_heard_when_the_socket_dies_and_not_after_a_goodbye(port):
     with Judge(port, "status/#") as judge:
         station = Station(port, will=("status/dr01", b"unreachable", 1, 1)).up()

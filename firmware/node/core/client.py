@@ -38,7 +38,9 @@ class Client:
     ValueError for arguments that MQTT does not allow.
 
     Read: `state`, `reason` (why it last went down), `out` (bytearray to be written), `want_close`; counters
-    `resent` (messages sent again with DUP), `unknown_acks`, `refused_subscriptions` (of the last SUBACK).
+    `resent` (messages sent again with DUP), `unknown_acks`, `refused_subscriptions` (of the last SUBACK), `passed_over`
+    (messages to the node over packet_limit: acknowledged and dropped, else the broker sends them again for ever, and
+    one retained message that is too long keeps a station from ever staying up).
     Set: `on_message(topic, payload)`, called before the PUBACK is queued; `on_acked(token)`. Either may call publish().
     If one raises, the connection is given up and the exception passed on: the broker sends that message again.
     """
@@ -59,6 +61,7 @@ class Client:
         self._ack_timeout_ms = ack_timeout_ms
         self._in = bytearray(packet_limit)
         self._held = 0  # bytes of an incomplete packet in _in
+        self._skip = 0  # bytes still to come of a packet over the limit
         self._sent = []  # in the order of their first sending
         self._last_id = 0
         self._subscribe_id = 0  # 0: no SUBACK awaited
@@ -75,6 +78,7 @@ class Client:
         self.resent = 0
         self.unknown_acks = 0
         self.refused_subscriptions = 0
+        self.passed_over = 0
 
     @property
     def connected(self) -> bool:
@@ -133,6 +137,11 @@ class Client:
         taken = 0
         try:
             while taken < count and self.state != DOWN:
+                if self._skip:
+                    room = min(count - taken, self._skip)
+                    taken += room
+                    self._skip -= room
+                    continue
                 # The room is never 0: a packet that fills _in was whole, and gone, or over the limit.
                 room = min(count - taken, self._packet_limit - self._held)
                 end = self._held + room
@@ -175,7 +184,7 @@ class Client:
     def _drop(self, state):
         self.state = state
         self.out = bytearray()
-        self._held = 0
+        self._held = self._skip = 0
         self._subscribe_id = 0
         self._ping_waits = False
 
@@ -205,7 +214,12 @@ class Client:
         """Take the whole packets of _in[:end]; the bytes left over move to its front, their number is returned."""
         start = 0
         while self.state != DOWN:
-            length = mqtt.packet_length(self._in, start, end, self._packet_limit)
+            try:
+                length = mqtt.packet_length(self._in, start, end, self._packet_limit)
+            except mqtt.PacketTooLong as error:
+                if self._pass_over(now_ms, start, end, error.args[1]):
+                    return 0
+                length = 0
             if not length:
                 if start and start < end:
                     self._in[: end - start] = self._in[start:end]
@@ -213,6 +227,36 @@ class Client:
             self._take(now_ms, start, start + length)
             start += length
         return 0
+
+    def _pass_over(self, now_ms, start, end, length):
+        """Skip a PUBLISH over the limit; False while too little of it is there to acknowledge it."""
+        packet = self._in
+        if self.state != UP or packet[start] >> 4 != mqtt.PUBLISH or packet[start] & 4:
+            raise mqtt.MalformedPacket("too long")
+        if packet[start] & 2:
+            at = start + 1
+            while packet[at] > 127:
+                at += 1
+            if at + 3 > end:
+                return False
+            at += 3 + (packet[at + 1] << 8 | packet[at + 2])
+            if at + 2 > start + min(length, self._packet_limit):
+                raise mqtt.MalformedPacket("topic name")
+            if at + 2 > end:
+                return False
+            packet_id = packet[at] << 8 | packet[at + 1]
+            if not packet_id:
+                raise mqtt.MalformedPacket("packet identifier 0")
+            self._acknowledge(now_ms, packet_id)
+        self.passed_over += 1
+        self._skip = length - (end - start)
+        return True
+
+    def _acknowledge(self, now_ms, packet_id):
+        if len(self.out) > (self._window + 2) * self._packet_limit:
+            self._fail("the other side sends and does not read")
+        else:
+            self._queue(now_ms, mqtt.puback(packet_id))
 
     def _take(self, now_ms, start, end):
         kind = self._in[start] >> 4
@@ -227,10 +271,7 @@ class Client:
             if self.on_message:
                 self.on_message(topic, payload)
             if qos and self.state == UP:
-                if len(self.out) > (self._window + 2) * self._packet_limit:
-                    self._fail("the other side sends and does not read")
-                else:
-                    self._queue(now_ms, mqtt.puback(packet_id))
+                self._acknowledge(now_ms, packet_id)
         elif kind == mqtt.PUBACK:
             index = self._index(mqtt.parse_puback(self._in, start, end))
             if index < 0:

@@ -32,11 +32,15 @@ class MalformedPacket(ValueError):
     """Bytes that are not MQTT 3.1.1: the connection they came from must be closed [4.8.0-1]."""
 
 
+class PacketTooLong(MalformedPacket):
+    """Allowed by MQTT, but over the reader's limit: args are ("too long", bytes of the whole packet)."""
+
+
 def packet_length(buffer, start: int, end: int, limit: int) -> int:
     """Bytes of the packet at start, header included; 0 while buffer[start:end] does not hold all of it.
 
     MalformedPacket as soon as it is certain: first byte not allowed [2.2.2-1, 2.2.2-2], QoS 3 [3.3.1-4], DUP with QoS 0
-    [3.3.1-2], a remaining length of more than four bytes [2.2.3], or more than limit bytes in all.
+    [3.3.1-2], a remaining length of more than four bytes [2.2.3]; PacketTooLong for more than limit bytes in all.
     """
     if start >= end:
         return 0
@@ -52,10 +56,10 @@ def packet_length(buffer, start: int, end: int, limit: int) -> int:
         byte = buffer[at]
         at += 1
         length |= (byte & 127) << shift
-        if at - start + length > limit:
-            raise MalformedPacket("too long")
         if byte < 128:
             length += at - start
+            if length > limit:
+                raise PacketTooLong("too long", length)
             return length if length <= end - start else 0
         shift += 7
         if shift == 28:
