@@ -4,8 +4,8 @@ import os
 
 from hypothesis import settings
 
-# A failure prints the blob that replays it (`@reproduce_failure`). In CI the examples are the same in every run, so a red
-# build means a change, not luck; on a developer's machine each run looks somewhere new.
+# A failure prints the blob that replays it (`@reproduce_failure`). In CI the examples are the same in every run, so a
+# red build means a change, not luck; on a developer's machine each run looks somewhere new.
 settings.register_profile("everywhere", deadline=None, print_blob=True)
 settings.register_profile("ci", settings.get_profile("everywhere"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
