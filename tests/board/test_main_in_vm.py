@@ -1,4 +1,4 @@
-"""main.py, unchanged, in the real MicroPython VM; stand-ins only for `machine` and `network`: clock, files, sockets are real."""
+"""main.py, unchanged, in the real MicroPython VM. Stand-ins only for `machine` and `network`; clock, files, sockets are real."""
 
 import json
 import queue

@@ -2,7 +2,7 @@
 
 `world/range_mm` what the ranger sees (absent: 3000); `world/adc_uv` what the ADC reads (absent: 2210526, 12.6 V by 5.7)
 `world/pins`       a line `pin value` for every change of an output; `world/feeds` a byte for each meal of the watchdog
-`world/rtc`        the RTC's memory; `world/reset` exists after `machine.reset()`
+`world/rtc`        the RTC's memory; `world/reset` exists after `machine.reset()`; `world/cause` is the reset's cause
 """
 
 import os
@@ -114,7 +114,7 @@ class RTC:
 
 
 def reset_cause():
-    return HARD_RESET if _read("reset", b"") else PWRON_RESET
+    return int(_read("cause", b"1"))
 
 
 def reset():
