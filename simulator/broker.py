@@ -17,7 +17,10 @@ _IDENTIFIERS = 65_535
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The broker is away from `from_ms` to `to_ms`. `silent`: connections just stop; `forgets`: sessions, retained messages and what the gateway had not read are gone."""
+    """The broker is away from `from_ms` to `to_ms`.
+
+    `silent`: connections just stop, nobody is told; `forgets`: sessions, retained messages and what the gateway had not read are gone.
+    """
 
     from_ms: int
     to_ms: int

@@ -8,7 +8,7 @@ from node.core.settings import Settings
 from simulator import noise
 from simulator.adapters.buses import ADC, UART
 from simulator.adapters.clock import WRAP_MASK, Clock
-from simulator.adapters.link import Link
+from simulator.adapters.link import Link, LinkPort
 from simulator.adapters.outputs import NAMES, Output
 from simulator.adapters.storage import Storage
 from simulator.agenda import Agenda, Moment
@@ -52,7 +52,9 @@ class Place:
         return values[0], values[1], values[2]
 
 
-def places(scenario: Scenario, seed: int, copies: int = 1, levels: Callable[[SeriesTable], Levels] | None = None) -> list[Place]:
+def places(
+    scenario: Scenario, seed: int, copies: int = 1, levels: Callable[[SeriesTable], Levels] | None = None
+) -> list[Place]:
     """Every station of the scenario; `copies` repeats them under further names with noise of their own."""
     find = levels or (lambda table: series(table, scenario.folder))
     sources = {name: find(table) for name, table in scenario.series.items()}
@@ -110,35 +112,23 @@ def _compiled(scenario: Scenario, table: StationsTable, node: str, bits: int) ->
     }
 
 
-class District:
-    """One run: `run()` lives through the scenario, then drains the network. What was found is in `trace`, `notes` and the gateway's store."""
+class Fleet:
+    """Stations with their chips, rivers and flash on one agenda; where their links lead is up to the kind of fleet."""
 
     def __init__(
-        self,
-        scenario: Scenario,
-        seed: int,
-        all_places: Sequence[Place],
-        make_body: Callable[[str], Body],
-        ingest: IngestCore,
-        write: Callable[[bytes], object] | None = None,
+        self, scenario: Scenario, seed: int, all_places: Sequence[Place], write: Callable[[bytes], object] | None = None
     ) -> None:
         self.scenario = scenario
+        self.seed = seed
         self.places = all_places
         self.moment = Moment()
         self.trace = Trace(self.moment, write)
         self.notes = Notes(self.moment, scenario.starts_unix_ms)
         self.agenda = Agenda(self.moment)
-        self.intake = Intake(self.moment, ingest, scenario.starts_unix_ms, scenario.commit_ms)
-        outages = [Outage(o.from_s * 1000, (o.from_s + o.for_s) * 1000, o.silent, o.forgets) for o in scenario.outages]
-        self.broker = Broker(self.moment, self._published, self.intake.received, tuple(outages))
-        self.broker.forget = self.intake.forget
-        self.intake.broker = self.broker
-        self.agenda.join(self.broker, outages[0].from_ms if outages else 1 << 41)
-        intake = self.agenda.join(self.intake, scenario.commit_ms)
-        self.intake.soon = lambda t_ms: self.agenda.sooner(intake, t_ms)
-        self.stations = [self._station(seed, place, make_body(place.node), i) for i, place in enumerate(all_places)]
+        self.stations: list[Station] = []
 
-    def _station(self, seed: int, place: Place, body: Body, i: int) -> Station:
+    def furnish(self, place: Place, body: Body, i: int, link: LinkPort) -> Station:
+        """Station number `i` with everything behind its ports."""
         scenario, moment, node = self.scenario, self.moment, place.node
         starts = scenario.starts_unix_ms
         spans: dict[str, list[tuple[int, int]]] = {"unplugged": [], "storage": []}
@@ -149,16 +139,22 @@ class District:
         faults = Faults(
             **{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=tuple(spans["unplugged"])
         )
+        seed = self.seed
         chip = A02YYUW(seed, node, place.river, place.compiled["settings"]["sensor.height"], starts, faults)
         adc = BatteryADC(seed, node, Battery(starts), RATIO_MILLI)
-        storage = Storage(moment, lambda file, data: self._appended(node, file, data), failing_ms=tuple(spans["storage"]))
-        index = i + 2  # behind broker and intake
-        link = Link(moment, self.broker, lambda t: self.agenda.sooner(index, t), scenario.latency_ms)
-        self.broker.introduce(link, node)
+        storage = Storage(
+            moment, lambda file, data: self._appended(node, file, data), failing_ms=tuple(spans["storage"])
+        )
         outputs = {name: Output(name, lambda name, on: self._switched(node, name, on)) for name in NAMES}
         ticks = (WRAP_MASK + 1 - _WRAP_EARLY_MS * (1 + i % _WRAPS)) & WRAP_MASK
-        ports = Ports(Clock(moment, ticks, starts), {"uart1": UART(moment, chip), "adc1": ADC(moment, adc)}, outputs, storage, link)
-        station = Station(
+        ports = Ports(
+            Clock(moment, ticks, starts),
+            {"uart1": UART(moment, chip), "adc1": ADC(moment, adc)},
+            outputs,
+            storage,
+            link,
+        )
+        return Station(
             moment,
             place.compiled,
             ports,
@@ -167,9 +163,6 @@ class District:
             sync_after_ms=2000 + noise.below(noise.draw(noise.key(seed, node, "sntp"), 0), 3000),
             resets_ms=[reset.at_s * 1000 for reset in scenario.resets if reset.node == node],
         )
-        joined = self.agenda.join(station, place.boots_ms)
-        assert joined == index
-        return station
 
     def _published(self, node: str, topic: str, qos: int, retain: int, payload: bytes) -> None:
         self.trace.publish(node, topic, qos, retain, payload)
@@ -182,6 +175,40 @@ class District:
     def _appended(self, node: str, file: str, data: bytes) -> None:
         self.trace.append(node, file, data)
         self.notes.append(node, file, data)
+
+
+class District(Fleet):
+    """Broker and gateway in memory. `run()` lives through the scenario, then drains the network. What was found is in `trace`, `notes` and the gateway's store."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        all_places: Sequence[Place],
+        make_body: Callable[[str], Body],
+        ingest: IngestCore,
+        write: Callable[[bytes], object] | None = None,
+    ) -> None:
+        super().__init__(scenario, seed, all_places, write)
+        self.intake = Intake(self.moment, ingest, scenario.starts_unix_ms, scenario.commit_ms)
+        outages = [Outage(o.from_s * 1000, (o.from_s + o.for_s) * 1000, o.silent, o.forgets) for o in scenario.outages]
+        self.broker = Broker(self.moment, self._published, self.intake.received, tuple(outages))
+        self.broker.forget = self.intake.forget
+        self.intake.broker = self.broker
+        self.agenda.join(self.broker, outages[0].from_ms if outages else 1 << 41)
+        intake = self.agenda.join(self.intake, scenario.commit_ms)
+        self.intake.soon = lambda t_ms: self.agenda.sooner(intake, t_ms)
+        for i, place in enumerate(all_places):
+            self._join(place, make_body(place.node), i)
+
+    def _join(self, place: Place, body: Body, i: int) -> None:
+        index = i + 2  # behind broker and intake
+        link = Link(self.moment, self.broker, lambda t: self.agenda.sooner(index, t), self.scenario.latency_ms)
+        self.broker.introduce(link, place.node)
+        station = self.furnish(place, body, i, link)
+        joined = self.agenda.join(station, place.boots_ms)
+        assert joined == index
+        self.stations.append(station)
 
     def run(self, progress: Callable[[int], object] | None = None) -> None:
         """The scenario; the trace ends with it."""
@@ -200,4 +227,6 @@ class District:
     @property
     def bursts(self) -> int:
         """Samples begun: how often a ranger was powered."""
-        return sum(bus.opened for station in self.stations for bus in station.ports.buses.values() if isinstance(bus, UART))
+        return sum(
+            bus.opened for station in self.stations for bus in station.ports.buses.values() if isinstance(bus, UART)
+        )

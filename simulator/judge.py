@@ -92,17 +92,23 @@ def is_false(river: River, rules: Rules, said: Said) -> bool:
     return all(river.at(t) < line - MARGIN_MM for t in range(begin, said.t_ms + reach + 1, 1000))
 
 
-def judge(river: River, rules: Rules, alarms: Sequence[Said], sirens: Sequence[tuple[int, int]], until_ms: int) -> Verdict:
+def judge(
+    river: River, rules: Rules, alarms: Sequence[Said], sirens: Sequence[tuple[int, int]], until_ms: int
+) -> Verdict:
     alarms = sorted((said for said in alarms if said.t_ms <= until_ms), key=lambda said: said.t_ms)
     raises = [said for said in alarms if said.after > said.before]
     answered = []
     missed = []
     found = list(crossings(river, rules, until_ms))
     for crossing in found:
-        next_ms = min((c.t_ms for c in found if c.level == crossing.level and c.t_ms > crossing.t_ms), default=until_ms + 1)
+        next_ms = min(
+            (c.t_ms for c in found if c.level == crossing.level and c.t_ms > crossing.t_ms), default=until_ms + 1
+        )
         raised = _raised(alarms, crossing, next_ms, rules)
         if raised is not None:
-            answered.append(Answered(crossing, raised, _sounded(sirens, raised) if crossing.level >= rules.siren_from else None))
+            answered.append(
+                Answered(crossing, raised, _sounded(sirens, raised) if crossing.level >= rules.siren_from else None)
+            )
         elif crossing.clear_of_doubt:
             missed.append(crossing)
     return Verdict(tuple(answered), tuple(said for said in raises if is_false(river, rules, said)), tuple(missed))

@@ -76,7 +76,7 @@ def simulate(
                 **_delays(found),
                 "events_made": sum(count for key, count in made.items() if key[1] == "event"),
                 "trace_lines": district.trace.lines,
-                "firmware_calls": district.agenda.runs,
+                "actor_runs": district.agenda.runs,
                 "drained_ms": drained_ms,
             },
         }
@@ -84,7 +84,10 @@ def simulate(
 
 def _stored(store: SqliteStore) -> dict[Key, tuple[int, int, int]]:
     """(node, stream, boot) -> different keys, rows, newest seq."""
-    return {(node, STREAMS[stream], boot): (keys, rows, newest) for node, stream, boot, keys, rows, newest in store.rows(_STORED)}
+    return {
+        (node, STREAMS[stream], boot): (keys, rows, newest)
+        for node, stream, boot, keys, rows, newest in store.rows(_STORED)
+    }
 
 
 def _kept(store: SqliteStore, made: dict[Key, int]) -> dict[Key, int]:

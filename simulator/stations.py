@@ -6,7 +6,7 @@ from typing import Protocol
 from simulator.adapters.buses import ADC, UART
 from simulator.adapters.clock import WRAP_MASK, Clock
 from simulator.adapters.console import Console
-from simulator.adapters.link import Link
+from simulator.adapters.link import LinkPort
 from simulator.adapters.outputs import Output
 from simulator.adapters.storage import Storage
 from simulator.adapters.watchdog import Watchdog
@@ -20,7 +20,7 @@ class Ports:
     """The world as the firmware sees it (docs/ports.md)."""
 
     def __init__(
-        self, clock: Clock, buses: dict[str, UART | ADC], outputs: dict[str, Output], storage: Storage, link: Link
+        self, clock: Clock, buses: dict[str, UART | ADC], outputs: dict[str, Output], storage: Storage, link: LinkPort
     ) -> None:
         self.clock = clock
         self.buses = buses

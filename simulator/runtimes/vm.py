@@ -17,6 +17,7 @@ from pathlib import Path
 
 import node
 from simulator.adapters.buses import ADC, UART
+from simulator.adapters.link import Link
 from simulator.adapters.outputs import NAMES
 from simulator.errors import InputError
 from simulator.stations import Ports
@@ -67,7 +68,9 @@ class VMBody:
             env={**os.environ, "MICROPYPATH": path},
             bufsize=0,
         )
+        assert isinstance(ports.link, Link), "only an in-memory link travels over a pipe"
         self._ports = ports
+        self._link = ports.link
         self._uart = next(bus for bus in ports.buses.values() if isinstance(bus, UART))
         self._adc = next(bus for bus in ports.buses.values() if isinstance(bus, ADC))
         self._command(_BOOT, 0, json.dumps(station).encode())
@@ -91,7 +94,7 @@ class VMBody:
 
     def _command(self, command: int, now_ms: int, console: bytes) -> int:
         ports = self._ports
-        link, storage = ports.link, ports.storage
+        link, storage = self._link, ports.storage
         state = link.state()
         received = link.waiting() if state == 2 else b""
         heard = self._uart.waiting()
@@ -149,15 +152,15 @@ class VMBody:
         elif op == 4:
             ports.outputs[NAMES[data[0]]].set(data[1])
         elif op == 5:
-            ports.link.open()
+            self._link.open()
         elif op == 6:
-            ports.link.take(int.from_bytes(data, "little"))
+            self._link.take(int.from_bytes(data, "little"))
         elif op == 7:
-            ports.link.recv_into(bytearray(1))
+            self._link.recv_into(bytearray(1))
         elif op == 8:
-            ports.link.send(data)
+            self._link.send(data)
         elif op == 9:
-            ports.link.close()
+            self._link.close()
         elif op == 10:
             ports.storage.append(name, data)
         elif op == 11:

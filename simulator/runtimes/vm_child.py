@@ -8,7 +8,9 @@ import json
 import struct
 import sys
 
-_HEAD = "<BIqBBIIHHH"  # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, bytes of link, UART, console
+_HEAD = (
+    "<BIqBBIIHHH"  # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, bytes of link, UART, console
+)
 _ANSWER = "<IBi"  # bytes that follow, kind, due ms
 _ENDED = 1  # flag: the other side of the link closed
 _FAILING = 2  # flag: flash refuses to be written
@@ -219,13 +221,22 @@ def main():
     from node.app import App
 
     ports = Ports()
-    clock, uart, adc, link, storage, console = ports.clock, ports.uart, ports.adc, ports.link, ports.storage, ports.console
+    clock, uart, adc, link, storage, console = (
+        ports.clock,
+        ports.uart,
+        ports.adc,
+        ports.link,
+        ports.storage,
+        ports.console,
+    )
     head = bytearray(struct.calcsize(_HEAD))
     app = None
     while True:
         if _in.readinto(head) != len(head):
             return
-        command, clock.now, clock.unix, link.at, flags, adc.uv, storage.free, of_link, of_uart, of_console = struct.unpack(_HEAD, head)
+        command, clock.now, clock.unix, link.at, flags, adc.uv, storage.free, of_link, of_uart, of_console = (
+            struct.unpack(_HEAD, head)
+        )
         link.data = _in.read(of_link) if of_link else b""
         uart.data = _in.read(of_uart) if of_uart else b""
         console.data = _in.read(of_console) if of_console else b""

@@ -22,7 +22,9 @@ class River:
         self.starts_ms = starts_ms
 
     @classmethod
-    def replay(cls, levels: Levels, *, from_ms: int, span_ms: int, step_ms: int, scale_milli: int, lag_ms: int) -> "River":
+    def replay(
+        cls, levels: Levels, *, from_ms: int, span_ms: int, step_ms: int, scale_milli: int, lag_ms: int
+    ) -> "River":
         """`levels` from `from_ms` of its own time on, `lag_ms` later and scaled; a gap keeps the last level before it.
 
         The points themselves move with the lag, so every copy has the very corners of the record.

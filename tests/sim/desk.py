@@ -42,7 +42,9 @@ class MemoryDesk:
             body = {"life": self.lives[where]}
             for stream, (boot, seq) in marks.items():
                 body[stream] = {"boot": boot if seq else 0, "seq": seq}
-            said.append((f"waspada/v1/{district}/{node}/committed", json.dumps(body, separators=(",", ":")).encode(), 1))
+            said.append(
+                (f"waspada/v1/{district}/{node}/committed", json.dumps(body, separators=(",", ":")).encode(), 1)
+            )
         self._moved.clear()
         return said
 

@@ -1,0 +1,103 @@
+"""`waspada simulate SCENARIO`: stations on simulated chips and a recorded river, in virtual time."""
+
+import argparse
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from simulator import scenario
+from simulator.errors import InputError
+from simulator.run import HEAP, RUNTIMES, simulate
+from simulator.runtimes.vm import VMError
+
+MINUTE_MS = 60_000
+
+
+def add(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "simulate",
+        help="run a scenario: trace, report, KPIs",
+        description="Run the firmware on simulated chips through a scenario, in virtual time. "
+        "Exits with 1 when a record was lost or stored twice, or an alarm was false or missed.",
+        epilog=f"Shipped scenarios: {', '.join(scenario.shipped())}.",
+    )
+    parser.add_argument("scenario", metavar="SCENARIO", help="name of a shipped scenario, or a TOML file")
+    parser.add_argument("--seed", type=_natural, metavar="N", help="where all noise comes from (the scenario's own)")
+    parser.add_argument(
+        "--runtime", choices=RUNTIMES, default="host", help="CPython, or the real MicroPython VM (host)"
+    )
+    parser.add_argument("--heap", default=HEAP, metavar="SIZE", help=f"vm only: its -X heapsize ({HEAP})")
+    parser.add_argument("--out", metavar="DIR", help="write trace.jsonl and report.json there")
+    parser.set_defaults(run=run)
+
+
+def _natural(word: str) -> int:
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{word}' is no whole number from 0 on")
+    return int(word)
+
+
+def run(args: argparse.Namespace) -> int:
+    chosen = scenario.load(args.scenario)
+    with contextlib.ExitStack() as stack:
+        write = None
+        if args.out:
+            folder = _folder(args.out)
+            write = stack.enter_context(open(folder / "trace.jsonl", "wb")).write
+        bar = stack.enter_context(tqdm(total=chosen.span_ms // MINUTE_MS, unit="min", leave=False, desc=chosen.name))
+        try:
+            report = simulate(
+                chosen,
+                args.seed,
+                args.runtime,
+                heap=args.heap,
+                write=write,
+                progress=lambda t_ms: bar.update(t_ms // MINUTE_MS - bar.n),
+            )
+        except VMError as error:
+            print(f"waspada: {error}", file=sys.stderr)
+            if args.json:
+                print(json.dumps({"error": str(error)}))
+            return 1
+    if args.out:
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(report) if args.json else _words(report))
+    return 0 if clean(report) else 1
+
+
+def clean(report: dict[str, Any]) -> bool:
+    """Nothing lost, nothing twice, every alarm right."""
+    return not any(report[key] for key in ("lost", "duplicates_stored", "false_alarms", "missed_alarms"))
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "trace.jsonl").touch()
+    except OSError as error:
+        raise InputError(f"--out {name}: {error.strerror}; give a folder that can be written") from None
+    return folder
+
+
+def _words(report: dict[str, Any]) -> str:
+    delay = report["kpi"]["crossing_to_siren_ms"]
+    heard = (
+        f"from the water's crossing to the siren {delay['median'] / 1000:.0f} s median, {delay['worst'] / 1000:.0f} s worst"
+        if delay["count"]
+        else "no siren"
+    )
+    return "\n".join(
+        (
+            f"{report['scenario']}, seed {report['seed']}, {report['runtime']}: {report['stations']} stations, {report['simulated_s'] // 3600} h",
+            f"  {report['steps']:,} samples in {report['wall_s']:.1f} s, {report['steps_per_s']:,} a second",
+            f"  readings: {report['readings_made']:,} made, {report['readings_stored']:,} stored; "
+            f"of all records {report['lost']} lost, {report['duplicates_stored']} stored twice",
+            f"  alarms: {delay['count']} sounded, {report['false_alarms']} false, {report['missed_alarms']} missed; {heard}",
+            f"  trace {report['trace_sha256']}",
+        )
+    )
