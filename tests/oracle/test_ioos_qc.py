@@ -1,8 +1,8 @@
 """The node's flags against `ioos_qc.qartod`, which nobody here wrote, on five recorded series, row by row.
 
-Both see the series as the node does: whole mm, with a hole for every reading that did not come. They may differ in three
-ways, each of them ours on purpose; a row that these do not explain fails the test. A kind is not a blanket excuse: ioos_qc's
-verdict on the one test is replaced by what ours should say there, and the rest must then give our flag.
+Both see the series as the node does: whole mm, with a hole for every reading that did not come. They may differ in
+three ways, each of them ours on purpose; a row that these do not explain fails the test. A kind is not a blanket excuse:
+the verdict of ioos_qc on the one test is replaced by what ours should say, and the rest must then give our flag.
 
 - coarser_than_tolerance: the series is published in steps coarser than the flat_line tolerance, so flat is 3 at most.
 - onset: the middle value lies between its neighbours, the bend at which a flood begins, so a spike is 3 at most.
