@@ -23,7 +23,10 @@ ROOMS = (
     ("link, broker, flash", "/simulator/intake.py"),
     ("trace and notes", "/simulator/trace.py"),
     ("trace and notes", "/simulator/notes.py"),
-    ("virtual time", "/simulator/"),
+    ("virtual time", "/simulator/agenda.py"),
+    ("virtual time", "/simulator/stations.py"),
+    ("virtual time", "/simulator/runtimes/"),
+    ("series and judge", "/simulator/"),
 )
 
 

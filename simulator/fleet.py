@@ -178,7 +178,7 @@ class Fleet:
 
 
 class District(Fleet):
-    """Broker and gateway in memory. `run()` lives through the scenario, then drains the network. What was found is in `trace`, `notes` and the gateway's store."""
+    """Broker and gateway in memory. `run` lives through the scenario, `drain` lets the network settle. What was found is in `trace`, `notes` and the gateway's store."""
 
     def __init__(
         self,

@@ -215,7 +215,7 @@ def _fields_at(table: Any, where: str) -> list[str]:
 
 
 def _line(text: str, key: str) -> str:
-    """ ", line N" of the first line that speaks of `key`."""
+    """Where the text first speaks of `key`: ", line N", or nothing."""
     for number, line in enumerate(text.splitlines(), 1):
         if key and key in line.split("#")[0]:
             return f", line {number}"

@@ -54,7 +54,7 @@ class VMBody:
         self._heap = heap
         self._program = program()
         self._child: subprocess.Popen[bytes] | None = None
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self._input = b""
 
     def boot(self, station: dict, ports: Ports) -> None:

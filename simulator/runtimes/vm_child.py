@@ -1,3 +1,4 @@
+# mypy: ignore-errors
 """Runs in the MicroPython VM, one process per station: the firmware's app between two pipes. simulator/runtimes/vm.py is the other end.
 
 The parent sends a command (`_HEAD`, then its bytes); here the app makes one step on ports that only write down what it does, and one answer goes back
