@@ -18,11 +18,18 @@ class ScriptFailed(Exception):
     """The script raised, or did not end in time; the message holds its output."""
 
 
-def run(script_text: str, files: dict[str, bytes] | None = None, heapsize: int = 1 << 20, timeout: float = 60) -> str:
-    """Run a script with `files` (path -> content, .py or .mpy) importable; returns what it printed."""
+def run(
+    script_text: str | list[str], files: dict[str, bytes] | None = None, heapsize: int = 1 << 20, timeout: float = 60
+) -> str:
+    """Run a script with `files` (path -> content, .py or .mpy) importable; returns what it printed.
+
+    A list is run part by part in one VM. Only between parts does this VM collect garbage: `gc.collect()` ends a part, the
+    next one reads `gc.mem_alloc()`.
+    """
+    scripts = [script_text] if isinstance(script_text, str) else script_text
     node_js.install(HERE)
     encoded = {path: base64.b64encode(content).decode() for path, content in (files or {}).items()}
-    job = json.dumps({"script": script_text, "files": encoded, "heapsize": heapsize})
+    job = json.dumps({"scripts": scripts, "files": encoded, "heapsize": heapsize})
     command = [node_js.program("node"), str(HERE / "run.mjs")]
     try:
         done = subprocess.run(command, input=job.encode(), capture_output=True, timeout=timeout)

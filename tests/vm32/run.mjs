@@ -1,4 +1,4 @@
-// Runs one script in the 32-bit MicroPython VM. Reads a job from stdin: {"script": str, "files": {path: base64}, "heapsize": bytes}.
+// Runs scripts, one after the other, in the 32-bit MicroPython VM. Reads a job from stdin: {"scripts": [str], "files": {path: base64}, "heapsize": bytes}.
 // Prints what the script prints; exit 1 with the traceback on stderr when it raises. The caller owns the time limit.
 import { readFileSync, writeSync } from "node:fs";
 import { loadMicroPython } from "@micropython/micropython-webassembly-pyscript/micropython.mjs";
@@ -25,7 +25,7 @@ for (const [path, content] of Object.entries(job.files)) {
 vm.FS.chdir("/flash");
 try {
   vm.runPython("import sys\nsys.path.insert(0, '/flash')\ndel sys\n");
-  vm.runPython(job.script);
+  for (const script of job.scripts) vm.runPython(script);
 } catch (error) {
   writeSync(2, String(error.message ?? error) + "\n");
   process.exitCode = 1;
