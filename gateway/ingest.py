@@ -176,7 +176,8 @@ class Ingest:
         seq: int = head.seq  # type: ignore[assignment]
         digest = int.from_bytes(blake2b(payload, digest_size=8).digest(), "big", signed=True)
         self._seen.add(node)
-        if mark.may_have(boot, seq) and self._is_kept(stream, boot, seq, digest):
+        is_next = boot == mark.boot and seq == mark.seq + 1 and not (mark.ahead or mark.prev or mark.forgot)
+        if not is_next and mark.may_have(boot, seq) and self._is_kept(stream, boot, seq, digest):
             return
 
         if head.bt is not None:
@@ -191,7 +192,7 @@ class Ingest:
         batch.points += points
         self._last_record = record_id
         self.counts["records"] += 1
-        if boot == mark.boot and seq == mark.seq + 1 and not mark.ahead and not mark.prev:
+        if is_next:
             mark.seq = seq
             if not stream.dirty:
                 self._soil(stream)

@@ -1,7 +1,8 @@
 """Joins the connections to the ingest core: when to commit, when to acknowledge, what to do while the database can't be written.
 
-A commit comes after an event at once; after readings when as many wait as the broker sends without an acknowledgement, when none has come for a few
-milliseconds (a broker that sends fewer than we were told has fallen silent), or when the first has waited `flush_ms`.
+A commit comes after an event at once; after readings when half as many wait as the broker sends without an acknowledgement (the other half is on
+its way meanwhile: measured 0.70 of mosquitto_sub against 0.56), when none has come for a few milliseconds (a broker that sends fewer than we were told
+has fallen silent), or when the first has waited `flush_ms`.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ class Intake:
         self.ingest = ingest
         self.trouble: str | None = None  # of the database
         self.on_change = on_change
-        self._inflight = config.broker.inflight
+        self._inflight = max(1, config.broker.inflight // 2)
         self._flush_s = config.broker.flush_ms / 1000
         self._timer: asyncio.TimerHandle | None = None
         self._first_at = 0.0
