@@ -19,7 +19,7 @@ Natural = Annotated[int, Meta(ge=0)]
 Chance = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
-class _Table(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class _Table(Struct, forbid_unknown_fields=True, kw_only=True):
     pass
 
 
@@ -32,6 +32,7 @@ class SeriesTable(_Table):
     unit: Literal["ft", "m", "cm", "mm", "in"]
     starts: datetime.datetime
     step_s: Annotated[int, Meta(ge=1, le=86_400)] = 300
+    about: str = ""  # what a person is told: river, place, agency and number
 
 
 class StationsTable(_Table):
@@ -92,7 +93,7 @@ class Scenario(_Table):
     latency_ms: Annotated[int, Meta(ge=1, le=60_000)] = 20
     commit_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 10_000
     drain_s: Annotated[int, Meta(ge=1, le=86_400)] = 3600
-    faults: FaultsTable = FaultsTable()
+    faults: FaultsTable = msgspec.field(default_factory=FaultsTable)
     outages: list[OutageTable] = []
     spans: list[SpanTable] = []
     resets: list[ResetTable] = []
@@ -170,9 +171,9 @@ def _contradiction(scenario: Scenario) -> tuple[str, str] | None:
             Settings(table.settings)
         except (KeyError, ValueError) as error:
             return next(iter(table.settings), "settings"), f"stations.settings: {error.args[0]}"
-    for place in (*scenario.spans, *scenario.resets):
-        if place.node not in seen:
-            return place.node, f"no node '{place.node}'; there are {', '.join(sorted(seen))}"
+    for node in [span.node for span in scenario.spans] + [reset.node for reset in scenario.resets]:
+        if node not in seen:
+            return node, f"no node '{node}'; there are {', '.join(sorted(seen))}"
     until_s = 0
     for outage in sorted(scenario.outages, key=lambda one: one.from_s):
         if outage.from_s < until_s:

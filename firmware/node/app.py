@@ -97,8 +97,7 @@ class App:
         return _CONSOLE_MS if writing and wait > _CONSOLE_MS else wait
 
     def talk(self, now_ms):
-        """Whatever the network allows. Storage that can't be read is no reason to stop."""
-        self._uptime.advance(now_ms)
+        """Whatever the network allows; its milliseconds may be another clock's. Storage that can't be read is no reason to stop."""
         try:
             return self.uplink.step(now_ms)
         except OSError:

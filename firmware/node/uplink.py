@@ -60,6 +60,16 @@ class Uplink:
         self._now = 0
         self.refused = 0  # messages to this node that could not be used
 
+    @property
+    def waiting(self):
+        """Records of this boot that no broker has acknowledged."""
+        count = 0
+        for stream in (READINGS, EVENT):
+            log = self._logs[stream]
+            key = self._acked_key[stream]
+            count += log.seq - (key[1] if key[0] == log.boot else 0)
+        return count
+
     def step(self, now_ms):
         """Do what can be done without waiting; milliseconds until there is more (bytes that arrive come before)."""
         self._now = now_ms

@@ -1,0 +1,225 @@
+"""A district on this machine: broker, gateway and stations as they are in the field, the flood replayed, and then the books checked."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from simulator import fleet, judge
+from simulator.errors import InputError
+from simulator.live import LiveFleet
+from simulator.local_broker import LocalBroker, free_port
+from simulator.notes import STATES, Said
+from simulator.run import rules
+from simulator.scenario import Scenario
+
+PAGE_PORT = 8080
+_GATEWAY_READY_S = 30.0
+_SETTLE_S = 120.0
+# Thresholds that a careless hand set: alert far too low at one station, danger out of reach at another. The check must notice both.
+PLANTED = {"dr02": {"level.alert": 350}, "dr03": {"level.danger": 2900}}
+
+_STORED = """SELECT COUNT(*), COUNT(DISTINCT r.life_id || '/' || r.stream || '/' || r.boot || '/' || r.seq) FROM records r"""
+_READINGS = "SELECT COUNT(*) FROM records WHERE stream = 0"
+_KEYS = """SELECT n.node, r.stream, r.boot, r.seq FROM records r JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id"""
+_ALARMS = """SELECT f.node, f.t_ms, f.received_ms, f.vs, b.vs FROM points_final f JOIN points_final b
+  ON b.node = f.node AND b.life = f.life AND b.stream = 1 AND f.stream = 1 AND b.boot = f.boot AND b.seq = f.seq
+  WHERE f.name = 'alarm' AND b.name = 'alarm_from' ORDER BY f.node, f.t_ms"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller chose. `minutes`: how long the replay takes; None is as fast as it goes."""
+
+    minutes: float | None
+    broker: str | None = None
+    planted: bool = False
+    seed: int | None = None
+
+
+class Gateway:
+    """The gateway as a process of its own, on a database in the demo's folder."""
+
+    def __init__(self, folder: Path, broker_port: int, stations: dict[str, dict[str, str]]) -> None:
+        self.database = folder / "waspada.db"
+        self.page = f"http://127.0.0.1:{free_port(PAGE_PORT)}/"
+        self._folder = folder
+        self._config = folder / "gateway.toml"
+        self._config.write_text(_config(self.page, broker_port, stations), encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait for its page. InputError when that does not come."""
+        log = self._folder / "gateway.log"
+        with log.open("ab") as out:
+            command = [sys.executable, "-m", "waspada", "gateway", "--config", str(self._config)]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        deadline = time.monotonic() + _GATEWAY_READY_S
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                self.ask("api/health")
+                return
+            except OSError:
+                time.sleep(0.05)  # the rim: another process is starting
+        said = log.read_text(errors="replace").strip().splitlines()
+        self.stop()
+        raise InputError(f"the gateway did not start: {said[-1] if said else 'it said nothing'} (its log is {log})")
+
+    def ask(self, path: str) -> Any:
+        """JSON from its API."""
+        with urllib.request.urlopen(self.page + path, timeout=5) as answer:
+            return json.load(answer)
+
+    def wait(self) -> None:
+        """Until it ends or Ctrl-C."""
+        if self._process is not None:
+            self._process.wait()
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _config(page: str, broker_port: int, stations: dict[str, dict[str, str]]) -> str:
+    lines = [
+        'name = "demo"',
+        'title = "Waspada demo: a recorded flood, replayed"',
+        'district = "demo"',
+        'database = "waspada.db"',
+        'clock = "newest"',
+        f"broker.port = {broker_port}",
+        "broker.inflight = 1000",
+        f"web.port = {page.rsplit(':', 1)[1].strip('/')}",
+    ]
+    for node, words in stations.items():
+        lines.append(f"[stations.{node}]")
+        lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in words.items()]
+    return "\n".join(lines) + "\n"
+
+
+def labels(scenario: Scenario) -> dict[str, dict[str, str]]:
+    """What a person is told of each station: only an unscaled, unlagged record is called recorded."""
+    found = {}
+    for table in scenario.stations:
+        source = scenario.series[table.series]
+        name = table.series.replace("_", " ").title()
+        for i, node in enumerate(table.nodes):
+            scale = table.scale_milli[i % len(table.scale_milli)]
+            lag_s = table.lag_s[i % len(table.lag_s)]
+            recorded = scale == 1000 and not lag_s
+            how = "" if recorded else f", scaled by {scale / 1000:g}, {lag_s / 60:g} min later"
+            found[node] = {
+                "title": f"{name} {i + 1}",
+                "label": "recorded" if recorded else "synthetic",
+                "source": (source.about or source.file) + how,
+            }
+    return found
+
+
+@contextmanager
+def district(scenario: Scenario, folder: Path, options: Options) -> Iterator[tuple[LocalBroker, Gateway]]:
+    """Broker and gateway up; both ended at the end."""
+    broker = LocalBroker(folder, options.broker)
+    broker.start()
+    try:
+        gateway = Gateway(folder, broker.port, labels(scenario))
+        gateway.start()
+        try:
+            yield broker, gateway
+        finally:
+            gateway.stop()
+    finally:
+        broker.stop()
+
+
+def replay(
+    scenario: Scenario, broker: LocalBroker, gateway: Gateway, options: Options, progress: Callable[[int], Any]
+) -> dict[str, Any]:
+    """Live through the scenario, then judge what the gateway kept: the keys of the design's table."""
+    begun = time.monotonic()
+    seed = scenario.seed if options.seed is None else options.seed
+    meant = fleet.places(scenario, seed)
+    placed = [_planted(place) for place in meant] if options.planted else meant
+    live = LiveFleet(scenario, seed, placed, broker.port)
+    speed = scenario.span_ms / 60_000 / options.minutes if options.minutes else None
+    try:
+        live.run(speed=speed, break_broker=broker.stop, mend_broker=broker.start, progress=progress)
+        settled = live.settle(_SETTLE_S)
+    finally:
+        live.close()
+    found = _checked(live, meant, gateway.database)
+    return {
+        "scenario": scenario.name,
+        "seed": seed,
+        "broker": broker.kind,
+        "page": gateway.page,
+        "stations_on_page": len(gateway.ask("api/stations")["stations"]),
+        "settled": settled,
+        **found,
+        "wall_s": round(time.monotonic() - begun, 1),
+    }
+
+
+def _planted(place: fleet.Place) -> fleet.Place:
+    settings = {**place.compiled["settings"], **PLANTED.get(place.node, {})}
+    return replace(place, compiled={**place.compiled, "settings": settings})
+
+
+def _checked(live: LiveFleet, meant: list[fleet.Place], database: Path) -> dict[str, Any]:
+    """Every key that was flushed to a journal against every key in the database; every alarm against the truth."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as db:
+        stored = {(node, ("readings", "event")[stream], boot, seq) for node, stream, boot, seq in db.execute(_KEYS)}
+        rows, keys = db.execute(_STORED).fetchone()
+        readings = db.execute(_READINGS).fetchone()[0]
+        alarms = db.execute(_ALARMS).fetchall()
+    made = {(node, stream, boot, seq) for (node, stream, boot), last in live.notes.made.items() for seq in range(1, last + 1)}
+    starts = live.scenario.starts_unix_ms
+    said: dict[str, list[Said]] = {}
+    kept_at: dict[tuple[str, int], int] = {}
+    for node, t_ms, received_ms, after, before in alarms:
+        said.setdefault(node, []).append(Said(t_ms - starts, STATES.index(before), STATES.index(after)))
+        kept_at[node, t_ms - starts] = received_ms
+    false = missed = 0
+    listed = []
+    for place in meant:
+        sirens = live.notes.sirens.get(place.node, ())
+        verdict = judge.judge(place.river, rules(place), said.get(place.node, ()), sirens, live.scenario.span_ms)
+        false += len(verdict.false_alarms)
+        missed += len(verdict.missed)
+        for one in verdict.answered:
+            received = kept_at.get((place.node, one.raised_ms)) if one.raised_ms is not None else None
+            listed.append(
+                {
+                    "node": place.node,
+                    "level": judge.state_name(one.crossing.level),
+                    "crossed_at": _iso(starts + one.crossing.t_ms),
+                    "siren_at": None if one.siren_ms is None else _iso(starts + one.siren_ms),
+                    "stored_at": None if received is None else _iso(starts + live.lived_at(received / 1000)),
+                }
+            )
+    return {
+        "readings_made": sum(1 for key in made if key[1] == "readings"),
+        "readings_stored": readings,
+        "lost": len(made - stored),
+        "duplicates_stored": rows - keys,
+        "false_alarms": false,
+        "missed_alarms": missed,
+        "alarms": listed,
+    }
+
+
+def _iso(unix_ms: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(unix_ms // 1000))
