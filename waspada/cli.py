@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
     as_json = "--json" in argv
-    named = COMMANDS
+    named: Sequence[str] = COMMANDS
     if argv and argv[0] in (*COMMANDS, "--version"):
         named = tuple(name for name in COMMANDS if name == argv[0])
     try:

@@ -127,6 +127,7 @@ RULES = (
         allowed={
             "firmware/main.py": "the board's outer loop idles here until the app has work",
             "simulator/local_broker.py": "the rim: waits for another process to listen, with a deadline",
+            "tests/board/test_console_on_vm.py": "the rim: a VM in real time behind a pty; silence is waited for, 6 s",
             "tests/board/test_main_in_vm.py": "the rim: waits for a file that another process writes, with a deadline",
         },
     ),

@@ -40,7 +40,8 @@ DISTRIBUTIONS = {
     "littlefs": "littlefs-python",
     "xdist": "pytest-xdist",
 }
-# (folder, its module): run by hand, and its README or first lines say how to install it
+BUILDING = ("hatch_build.py", "gateway/web/build.py")
+# (folder, its package): run by hand, its first lines say how to install it
 BY_HAND = {("tests/fuzz/", "atheris")}
 
 
@@ -107,13 +108,12 @@ def test_an_inward_import_passes_quietly(name: str, source: str) -> None:
 
 
 def _declared() -> dict[str, set[str]]:
-    """The distributions that pyproject.toml names: for everyone, and with the extras."""
-    project = tomllib.loads(sources.text("pyproject.toml"))["project"]
-    runtime = {_plain(line) for line in project["dependencies"]}
-    return {
-        "runtime": runtime,
-        "all": runtime | {_plain(x) for extra in project["optional-dependencies"].values() for x in extra},
-    }
+    """The distributions that pyproject.toml names: for everyone, for the build, and with the extras."""
+    table = tomllib.loads(sources.text("pyproject.toml"))
+    runtime = {_plain(line) for line in table["project"]["dependencies"]}
+    build = runtime | {_plain(line) for line in table["build-system"]["requires"]}
+    extras = {_plain(line) for lines in table["project"]["optional-dependencies"].values() for line in lines}
+    return {"runtime": runtime, "build": build, "all": build | extras}
 
 
 def _plain(requirement: str) -> str:
@@ -125,9 +125,10 @@ def _plain(requirement: str) -> str:
 
 def undeclared(name: str, tree: ast.AST, declared: dict[str, set[str]]) -> list[str]:
     """Third-party imports that a fresh install would not have."""
-    if name.startswith("firmware/") or name == "hatch_build.py" or "/fakes/" in name:
+    if name.startswith(("firmware/", "tests/fakes/")):
         return []
-    may = declared["runtime"] if name.startswith(ROOMS_ON_A_PC) else declared["all"]
+    kind = "build" if name in BUILDING else "runtime" if name.startswith(ROOMS_ON_A_PC) else "all"
+    may = declared[kind]
     installed = packages_distributions()
     found = []
     for line, module in imports(tree):
