@@ -43,6 +43,7 @@ class Place:
 
     node: str
     river: River
+    height_mm: int  # the sensor's, above gauge datum; a station may believe another
     compiled: dict
     boots_ms: int
 
@@ -65,7 +66,9 @@ def places(
             for copy in range(copies):
                 name = node if not copy else f"{node}x{copy}"
                 bits = noise.draw(noise.key(seed, name, "identity"), 0)
-                found.append(Place(name, river, _compiled(scenario, table, name, bits), _boots_ms(bits)))
+                found.append(
+                    Place(name, river, table.sensor_height_mm, _compiled(scenario, table, name, bits), _boots_ms(bits))
+                )
     return sorted(found, key=lambda place: place.node)
 
 
@@ -140,7 +143,7 @@ class Fleet:
             **{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=tuple(spans["unplugged"])
         )
         seed = self.seed
-        chip = A02YYUW(seed, node, place.river, place.compiled["settings"]["sensor.height"], starts, faults)
+        chip = A02YYUW(seed, node, place.river, place.height_mm, starts, faults)
         adc = BatteryADC(seed, node, Battery(starts), RATIO_MILLI)
         storage = Storage(
             moment, lambda file, data: self._appended(node, file, data), failing_ms=tuple(spans["storage"])
@@ -178,7 +181,7 @@ class Fleet:
 
 
 class District(Fleet):
-    """Broker and gateway in memory. `run` lives through the scenario, `drain` lets the network settle. What was found is in `trace`, `notes` and the gateway's store."""
+    """Broker and gateway in memory. `run` lives through the scenario, `drain` lets the network settle. What was found is in `trace`, `notes` and the store."""
 
     def __init__(
         self,
@@ -216,7 +219,7 @@ class District(Fleet):
         self.trace.close()
 
     def drain(self, settled: Callable[[], bool]) -> int:
-        """Sensors go on, no new outage comes; until `settled` or the scenario's `drain_s` is over. Returns the virtual milliseconds it took."""
+        """Time goes on until `settled` or the scenario's `drain_s` is over; returns the virtual milliseconds it took."""
         begun = self.moment.t
         until = begun + self.scenario.drain_s * 1000
         while self.moment.t < until and not settled():
