@@ -9,13 +9,22 @@ _MASK = WRAP - 1
 
 
 def diff(later, earlier):
-    """Milliseconds from `earlier` to `later`, within half a wrap (6.2 days); negative when `later` came first."""
-    return ((later - earlier + _HALF) & _MASK) - _HALF
+    """Milliseconds from `earlier` to `later`, within half a wrap (6.2 days); negative when `later` came first.
+
+    No step leaves the small ints, as the sum under a mask would: next to the wrap it would allocate.
+    """
+    gone = later - earlier
+    if gone >= _HALF:
+        return gone - _HALF - _HALF
+    if gone < -_HALF:
+        return gone + _HALF + _HALF
+    return gone
 
 
 def add(now_ms, ms):
-    """The tick `ms` milliseconds after `now_ms`."""
-    return (now_ms + ms) & _MASK
+    """The tick `ms` milliseconds (0 or more) after `now_ms`."""
+    left = ms - (_MASK - now_ms)
+    return left - 1 if left > 0 else now_ms + ms
 
 
 class Uptime:
