@@ -13,6 +13,7 @@ class Sounder:
         self._siren = siren
         self._strobe = strobe
         self._sounding = 0
+        self._audible = 0  # the state whose pattern the siren follows, 0: none
         self._siren_on = 0
         self._since = 0
         siren.set(0)
@@ -21,13 +22,14 @@ class Sounder:
     def sound(self, state, siren_from, now_ms):
         """Called at every step; `siren_from`: the siren stays silent in states below it."""
         if state != self._sounding:
-            rises = state > self._sounding
             if (state > 0) != (self._sounding > 0):
                 self._strobe.set(1 if state else 0)
             self._sounding = state
-            if rises:
-                self._since = now_ms
         audible = state if state >= siren_from else 0
+        if audible != self._audible:
+            if audible > self._audible:
+                self._since = now_ms
+            self._audible = audible
         pattern = PATTERNS[audible]
         on = 0
         if audible:
@@ -42,9 +44,9 @@ class Sounder:
 
     def due_in(self, now_ms):
         """Milliseconds until the siren changes by itself; -1 when it does not."""
-        if not self._sounding:
+        if not self._audible:
             return -1
-        pattern = PATTERNS[self._sounding]
+        pattern = PATTERNS[self._audible]
         gone = diff(now_ms, self._since)
         edge = pattern[0] if gone < pattern[0] else pattern[0] + pattern[1]
         return edge - gone if edge > gone else 0
