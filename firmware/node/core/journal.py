@@ -22,6 +22,7 @@ _POINT = "<HBi"  # id, q | q1 << 4, value (or the reason's index when q is 9)
 _POINT_SIZE = 7
 _CRC_SIZE = 4
 _MOST_POINTS = 32
+_CHUNK = 512  # read at once: on flash each operation is slow, and a seek walks a whole segment
 
 DATED = 1  # flag: the time is since 1970, else since the boot
 
@@ -31,7 +32,7 @@ def _crc(data):
 
 
 class Log:
-    """One stream. Positions are (segment number, offset); keys are (boot, seq)."""
+    """One stream in a ring of `segments_limit` (2 or more) segments. Positions are (segment number, offset); keys are (boot, seq)."""
 
     def __init__(self, storage, name, boot, segment_bytes, segments_limit):
         self._storage = storage
@@ -47,9 +48,14 @@ class Log:
         self.last = 0  # newest segment, 0 when there is none
         self.first = 1
         self._size = 0  # of the newest segment, 0 until this boot has one
-        self._cached = None
-        self._recover()
+        self._opened = 0  # first_seq of this boot's newest segment, 0 until there is one
+        self._torn = 0  # offset of an append that failed: storage that works again will say what became of it
+        self._kept = (0, 0)  # what `free` was told last
+        self._chunk = b""
+        self._chunk_number = 0
+        self._chunk_at = 0
         self.given_up = []  # [boot, first_seq, last_seq] lost to the ring's bound, until declared
+        self._recover()
 
     def _name(self, number):
         return self._prefix + "%08d" % number
@@ -65,7 +71,8 @@ class Log:
         return head[1:5]
 
     def _recover(self):
-        found = [int(n[len(self._prefix) :]) for n in self._storage.names() if n.startswith(self._prefix)]
+        size = len(self._prefix)
+        found = [int(n[size:]) for n in self._storage.names() if n.startswith(self._prefix) and n[size:].isdigit()]
         found.sort()
         while found:
             head = self.header(found[-1])
@@ -77,41 +84,47 @@ class Log:
             return
         self.first = found[0]
         self.last = found[-1]
-        self.prev_boot, self.prev_seq = head[0], head[3] - 1
+        self.prev_boot, self.prev_seq = self._walk(self.last, head)
+
+    def _walk(self, number, head):
+        """Key of the last record up to the end of a segment, as its records say."""
+        seq = head[3] - 1
         offset = _HEADER_SIZE
         while True:
-            record = self.record(self.last, offset)
+            record = self.record(number, offset)
             if not record:
-                break
-            self.prev_seq = struct.unpack(_RECORD, record[:_RECORD_SIZE])[2]
+                return (head[0], seq) if seq else (head[1], head[2])
+            seq = seq_of(record)
             offset += len(record)
-        if self.prev_seq < head[3]:  # a segment without a record says what its header says
-            self.prev_boot, self.prev_seq = (head[0], head[3] - 1) if head[3] > 1 else (head[1], head[2])
 
     def record(self, number, offset):
         """The whole record there, or None at the end of what is good."""
-        cached = self._cached
-        if cached and cached[0] == number and cached[1] == offset:
-            return cached[2]
         if number == self.last and self._size and offset >= self._size:
             return None
-        data = self._storage.read(self._name(number), offset, 64)
-        if len(data) < _RECORD_SIZE + _CRC_SIZE:
-            return None
-        size = _RECORD_SIZE + data[1] * _POINT_SIZE + _CRC_SIZE
-        if data[1] > _MOST_POINTS:
-            return None
-        if size > 64:
-            data = self._storage.read(self._name(number), offset, size)
-        if len(data) < size:
-            return None
-        record = data[:size]
-        if struct.unpack("<I", record[-_CRC_SIZE:])[0] != _crc(record[:-_CRC_SIZE]):
+        record = self._cut(offset - self._chunk_at) if number == self._chunk_number else None
+        if not record:
+            self._chunk = self._storage.read(self._name(number), offset, _CHUNK)
+            self._chunk_number = number
+            self._chunk_at = offset
+            record = self._cut(0)
+        if not record or struct.unpack("<I", record[-_CRC_SIZE:])[0] != _crc(record[:-_CRC_SIZE]):
             return None
         return record
 
+    def _cut(self, at):
+        """The bytes of the record at `at` of the chunk, None when they are not all there."""
+        chunk = self._chunk
+        if at < 0 or at + _RECORD_SIZE + _CRC_SIZE > len(chunk) or chunk[at + 1] > _MOST_POINTS:
+            return None
+        end = at + _RECORD_SIZE + chunk[at + 1] * _POINT_SIZE + _CRC_SIZE
+        return chunk[at:end] if end <= len(chunk) else None
+
     def append(self, flags, seconds, ms, points):
-        """Keep a record: points [(id, q | q1 << 4, value)]. Returns its seq; OSError when it could not be kept (no seq is used)."""
+        """Keep a record: points [(id, q | q1 << 4, value)]. Returns its seq; after an OSError it is there whole or not at all."""
+        if self._torn:
+            if self.record(self.last, self._torn):
+                self.seq += 1  # it got there after all
+            self._torn = 0
         size = _RECORD_SIZE
         buffer = self._buffer
         for i, q, value in points:
@@ -124,53 +137,68 @@ class Log:
             self._new_segment()
         end = self._size
         self._size = 0  # if the append fails its tail may be torn: the next record starts a new segment
+        self._torn = end
         self._storage.append(self._name(self.last), record)
-        self._size = end
-        self._cached = (self.last, self._size, record)
-        self._size += len(record)
+        self._torn = 0
+        self._size = end + len(record)
+        self._chunk = record
+        self._chunk_number = self.last
+        self._chunk_at = end
         self.seq += 1
         return self.seq
 
     def _new_segment(self):
-        while self.last and self.last - self.first + 1 >= self._limit:
-            self._give_up_oldest()
+        number = self.last
+        # This boot's newest that holds nothing is made again, else storage that fails now and then would empty the ring.
+        if self._opened != self.seq + 1:
+            while number and number - self.first + 1 >= self._limit:
+                self._give_up_oldest()
+            number += 1
         head = struct.pack("<IIIII", _MAGIC, self.boot, self.prev_boot, self.prev_seq, self.seq + 1)
-        number = max(self.last + 1, self.first)
         name = self._name(number)
         if self._storage.size(name):
             self._storage.remove(name)  # torn when an append failed
         self._storage.append(name, head + struct.pack("<I", _crc(head)))
         self.last = number
+        self._opened = self.seq + 1
         self._size = _HEADER_SIZE
+        self._chunk_number = 0
 
     def _ends(self, number):
         """Key of the last record of a segment that is not the newest."""
-        after = self.header(number + 1)
         here = self.header(number)
-        if not after or not here:
-            return (0, 0)
+        if not here:
+            return (0, 0)  # nothing in it can be read
+        after = self.header(number + 1)
+        if not after:
+            return self._walk(number, here)
         return (here[0], after[3] - 1) if after[0] == here[0] else (after[1], after[2])
 
     def _give_up_oldest(self):
         here = self.header(self.first)
-        if self.first < self.last:
-            end = self._ends(self.first)
-        else:
-            end = (self.boot, self.seq) if self._size else (self.prev_boot, self.prev_seq)
-        if here and end[0] == here[0] and end[1] >= here[3]:
-            lost = self.given_up
-            if lost and lost[-1][0] == here[0]:
-                lost[-1][2] = end[1]
-            else:
-                lost.append([here[0], here[3], end[1]])
+        end = self._ends(self.first)
         self._drop_first()
+        if not here or end[0] != here[0] or end <= self._kept:
+            return
+        first = self._kept[1] + 1 if self._kept >= (here[0], here[3]) else here[3]
+        lost = self.given_up
+        if lost and lost[-1][0] == here[0] and lost[-1][2] == first - 1:
+            lost[-1][2] = end[1]
+        elif first <= end[1]:
+            lost.append([here[0], first, end[1]])
 
     def _drop_first(self):
-        self._storage.remove(self._name(self.first))
+        name = self._name(self.first)
+        try:
+            self._storage.remove(name)
+        except OSError:
+            if self._storage.size(name):
+                raise
         self.first += 1
 
     def free(self, boot, seq):
         """Everything up to (boot, seq) is kept elsewhere: whole segments below it go."""
+        self._kept = (boot, seq)
         while self.first < self.last and self._ends(self.first) <= (boot, seq):
             self._drop_first()
 
@@ -213,12 +241,16 @@ class Cursor:
     def seek(self, boot, seq):
         """To the first record at or after (boot, seq) that is still there."""
         log = self._log
-        self._number = log.first
-        while self._number < log.last:
-            head = log.header(self._number + 1)
-            if not head or (head[0], head[3]) > (boot, seq):
-                break
-            self._number += 1
+        low = log.first
+        high = log.last
+        while low < high:
+            middle = (low + high + 1) >> 1
+            head = log.header(middle)
+            if head and (head[0], head[3]) <= (boot, seq):
+                low = middle
+            else:
+                high = middle - 1
+        self._number = low
         self._offset = 0
         while True:
             at = self.peek()
