@@ -12,17 +12,18 @@ def _point(i, q, value):
     quality = ',"q":%d' % q if q else ""
     if final:
         quality += ',"q1":%d' % final
+    rows = ROWS if i >= OLD_SETTING else POINTS
+    if i & 0xFFF >= len(rows):
+        return '"n":"unknown:%d","v":%d%s}' % (i, value, quality)  # a newer firmware wrote it, and was rolled back
+    row = rows[i & 0xFFF]
+    key, unit, decimals, words = row[0], row[1], row[2], row[5]
     if i >= OLD_SETTING:
-        row = ROWS[i & 0xFFF]
-        key = ("new:" if i >= NEW_SETTING else "old:") + row[0]
-        unit, decimals, words = row[1], row[2], None
-    else:
-        row = POINTS[i]
-        key, unit, decimals, words = row[0], row[1], row[2], row[5]
+        key = ("new:" if i >= NEW_SETTING else "old:") + key
+        words = None
     if q == FLAG_MISSING:
-        return '"n":"%s","vs":"%s"%s}' % (key, REASONS[value], quality)
+        words = REASONS
     if words:
-        return '"n":"%s","vs":"%s"%s}' % (key, words[value], quality)
+        return '"n":"%s","vs":"%s"%s}' % (key, words[value] if 0 <= value < len(words) else "unknown", quality)
     if unit:
         return '"n":"%s","u":"%s","v":%s%s}' % (key, unit, fixed.text(value, decimals), quality)
     return '"n":"%s","v":%s%s}' % (key, fixed.text(value, decimals), quality)
@@ -42,7 +43,7 @@ def encode(base_name, life, boot, prev_boot, prev_seq, record):
     flags, seq, seconds, ms, points = points_of(record)
     version = ""
     for point in points:
-        if point[0] < OLD_SETTING and POINTS[point[0]][1] in SECONDARY_UNITS:
+        if point[0] < len(POINTS) and POINTS[point[0]][1] in SECONDARY_UNITS:
             version = '"bver":26,'
     pack = '[{"bn":"%s",%s%s,"life":"%s","boot":%d,"seq":%d,' % (
         base_name, version, moment(flags, seconds, ms), life, boot, seq,

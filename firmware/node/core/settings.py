@@ -63,7 +63,11 @@ def validate(i, word, unit=None):
     row = ROWS[i]
     if unit and unit != row[1]:
         raise ValueError("%s is in %s, not %s" % (row[0], row[1] or "whole numbers", unit))
-    return within(i, fixed.parse(word, row[2]))
+    try:
+        value = fixed.parse(word, row[2])
+    except ValueError as problem:
+        raise ValueError("%s; %s must be %s to %s" % (problem, row[0], shown(i, row[4]), shown(i, row[5])))
+    return within(i, value)
 
 
 def conflict(values):
@@ -117,7 +121,10 @@ class Settings:
         return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
 
     def recover(self, image):
-        """Take what was saved. False, and nothing changed, when the image is damaged or no longer allowed."""
+        """Take what was saved. False, and nothing changed, when the image is damaged or no longer allowed.
+
+        A key that is not in the table comes from a newer firmware that was rolled back: it is left out, the rest stays.
+        """
         if not image:
             return True
         body = image[9:]
@@ -126,12 +133,13 @@ class Settings:
         try:
             saved = json.loads(body)
             values = list(self.values)
-            for key in saved["values"]:
-                i = index(key)
-                values[i] = within(i, saved["values"][key])
-            if conflict(values):
+            for i in range(len(ROWS)):
+                if ROWS[i][0] in saved["values"]:
+                    values[i] = within(i, saved["values"][ROWS[i][0]])
+            revision = saved["revision"]
+            if conflict(values) or type(revision) is not int:
                 return False
-            self.revision = saved["revision"] + 0
+            self.revision = revision
             self.values = values
         except (ValueError, KeyError, TypeError):
             return False
