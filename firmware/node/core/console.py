@@ -5,7 +5,8 @@ from node.core import settings as S
 PROMPT = b"> "
 _LINE_MOST = 80
 _CHUNK = 48  # written per step: fits a UART's transmit buffer, so a long answer never holds up a sample
-_WAITING_MOST = 4096
+# While more than this is yet to be written nothing typed is taken: a pasted page of commands does not fill the heap.
+_WAITING_MOST = 64
 
 HELP = (
     ("help", "", "this list"),
@@ -27,6 +28,8 @@ class Console:
         self._settings = settings
         self._actions = actions
         self._input = bytearray(32)
+        self._arrived = 0  # bytes in _input, and how many of them have been taken
+        self._taken = 0
         self._line = ""
         self._overlong = False
         self._last = 0
@@ -34,14 +37,16 @@ class Console:
 
     def step(self):
         """Read what has arrived, answer whole lines, write a little. True while there is more to write."""
-        if len(self._out) < _WAITING_MOST:
-            count = self._port.read_into(self._input)
-            for i in range(count):
-                self._take(self._input[i])
+        if self._taken == self._arrived:
+            self._taken = 0
+            self._arrived = self._port.read_into(self._input)
+        while self._taken < self._arrived and len(self._out) <= _WAITING_MOST:
+            self._taken += 1
+            self._take(self._input[self._taken - 1])
         if self._out:
             self._port.write(bytes(self._out[:_CHUNK]))
             self._out = self._out[_CHUNK:]
-        return len(self._out) > 0
+        return len(self._out) > 0 or self._taken < self._arrived
 
     def _take(self, byte):
         before = self._last
@@ -101,8 +106,9 @@ class Console:
                 self._actions.acknowledge()
                 self._say("acknowledged: silent until the level rises to the next state")
             elif command == "shelve" and len(words) == 2:
-                minutes = int(words[1])
-                if not 0 <= minutes <= 1440:
+                digits = words[1]
+                minutes = int(digits) if digits.isdigit() and len(digits) < 5 else 9999
+                if minutes > 1440:
                     raise ValueError("shelve takes 0 to 1440 minutes")
                 self._actions.shelve(minutes * 60)
                 self._say("shelved for %d min" % minutes if minutes else "no longer shelved")
