@@ -20,6 +20,7 @@ _BURST_LIMIT_MS = 2000
 _CONFIRM_MS = 400  # from a crossing to the burst that confirms it: 400 + 800 ms stay within the 2 s of the design
 _BATTERY_LOW_MV = 8000
 _BATTERY_HIGH_MV = 16000
+_RETRIES = 5  # bursts without a reading after which a crossing waits for the next regular sample
 
 
 class Gauge:
@@ -38,7 +39,7 @@ class Gauge:
         self._sampling = False
         self._no_echo_seen = 0
         self._bad_seen = 0
-        self._height = 0
+        self._height = -1
         self._siren_from = 1
         self.level_mm = 0
         self.range_mm = 0
@@ -53,24 +54,31 @@ class Gauge:
         self.last_sample_ms = 0
         self.interval_ms = 0
         get = settings.get
-        height = get(S.SENSOR_HEIGHT)
-        self.quality = Quality(BLANKING_MM, RANGE_MM, height - RANGE_MM, height - BLANKING_MM)
         self.alarm = LevelAlarm(self._limits, get(S.LEVEL_DEADBAND), get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
-        self.rise = RiseAlarm(get(S.RISE_LIMIT), get(S.RISE_WINDOW), get(S.LEVEL_DEADBAND))
         self.configure()
 
     def configure(self):
-        """Take the settings as they now are; the alarm keeps its state and follows at the next sample."""
+        """Take the settings as they now are; the alarm keeps its state and follows at the next sample, which is at once.
+
+        Another height shifts every level: what was seen from the old one says nothing about a spike or a rise.
+        """
         get = self._settings.get
         for i in range(3):
             self._limits[i] = get(S.LEVEL_ALERT + i)
-        self._height = get(S.SENSOR_HEIGHT)
+        rise = (get(S.RISE_LIMIT), get(S.RISE_WINDOW), get(S.LEVEL_DEADBAND))
+        height = get(S.SENSOR_HEIGHT)
+        if height != self._height:
+            self._height = height
+            self.quality = Quality(BLANKING_MM, RANGE_MM, height - RANGE_MM, height - BLANKING_MM)
+            self.rise = RiseAlarm(rise[0], rise[1], rise[2])
+        self.rise.configure(rise[0], rise[1], rise[2])
         self._siren_from = get(S.SIREN_FROM)
         delays = (get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
         self.alarm.configure(self._limits, get(S.LEVEL_DEADBAND), delays[0], delays[1], latched=get(S.LEVEL_LATCHED))
         self.alarm.shadow = get(S.ALARM_SHADOW)
-        self.rise.configure(get(S.RISE_LIMIT), get(S.RISE_WINDOW), get(S.LEVEL_DEADBAND))
         self._interval()
+        if not self._sampling:
+            self._due = -1
 
     def step(self, now_ms, t_s):
         """Start, look at or finish a sample; `t_s` is the station's uptime in seconds."""
@@ -100,7 +108,7 @@ class Gauge:
 
     def due_in(self, now_ms):
         """Milliseconds until `step` has work."""
-        wait = diff(self._due, now_ms)
+        wait = diff(self._due, now_ms) if self._due >= 0 else 0
         change = self._sounder.due_in(now_ms)
         if 0 <= change < wait:
             wait = change
@@ -164,7 +172,7 @@ class Gauge:
         self.interval_ms = self._settings.get(i) * 1000
 
     def _schedule(self, now_ms):
-        if self.alarm.confirming or self.rise.confirming:
+        if (self.alarm.confirming or self.rise.confirming) and self.failures < _RETRIES:
             self._due = add(now_ms, _CONFIRM_MS)
             return
         self._start = add(self._start, self.interval_ms)

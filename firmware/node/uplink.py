@@ -8,7 +8,7 @@ import json
 
 from node.core import backoff, senml
 from node.core.client import DOWN, UP, Client
-from node.core.clock import WRAP, add, diff
+from node.core.clock import add, diff
 from node.core.journal import EVENT, READINGS, Cursor, seq_of
 from node.core.measurements import STREAMS
 from node.version import VERSION
@@ -16,10 +16,21 @@ from node.version import VERSION
 _IDLE_MS = 30000
 _OPEN_LIMIT_MS = 15000
 _POLL_MS = 20  # a link that is opening, or that took less than it was given, is looked at this often
-_HOLD_MS = 5000  # after a boot, wait this long for the retained `committed` before sending a backlog that may be kept already
+_HOLD_MS = 5000  # after a boot, wait this long for the retained `committed` before sending what may be kept already
 _AGAIN_MS = 60000  # acknowledged, not committed, and `committed` still comes: send again; doubles to an hour
 _AGAIN_MOST_MS = 3600000
 _ASKED_MOST = 8
+_PASSED = -2
+_MOST = 2147483647  # what a point of the journal holds
+
+_SKIP = 1  # what `committed` asks of a stream's cursor
+_REWIND = 2
+
+
+def _whole(value):
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise ValueError("not a boot or seq")
+    return value
 
 
 class Uplink:
@@ -36,7 +47,12 @@ class Uplink:
         self._declare = declare
         self._next = [Cursor(log) for log in logs]
         self._gap = [Cursor(log) for log in logs]
-        will = (self._root + "status", senml.status(self._base_name, self._life, None, 0, "unreachable", "").encode(), 1, 1)
+        will = (
+            self._root + "status",
+            senml.status(self._base_name, self._life, None, 0, "unreachable", "").encode(),
+            1,
+            1,
+        )
         topics = ((self._root + "committed", 1), (self._root + "resend", 1))
         self.client = Client("%s-%s" % (station["district"], station["node"]), will=will, subscriptions=topics)
         self.client.on_message = self._message
@@ -47,16 +63,16 @@ class Uplink:
         self._attempt = 0
         self._retry_at = -1  # no attempt before this
         self._opened_at = -1
-        self._hold_until = -1
+        self._hold_until = -1  # -1: not yet online; _PASSED: once a boot
         self._told = 0  # settings revision last published on this connection
         self._online = False
-        self._sent = [(0, 0), (0, 0)]  # newest key published, per stream
-        self._acked_key = [(0, 0), (0, 0)]
+        self._acked_key = [(0, 0), (0, 0)]  # newest key acknowledged, per stream
         self.mark = [(0, 0), (0, 0)]  # committed
-        self._again_at = -1
-        self._again_ms = _AGAIN_MS
-        self._asked = []  # (stream, boot, from, to)
-        self._asking = None  # [stream, boot, next, to] being answered
+        self._move = [0, 0]  # 0, _SKIP or _REWIND: storage is not touched while a message is taken in
+        self._again_at = [-1, -1]
+        self._again_ms = [_AGAIN_MS, _AGAIN_MS]
+        self._asked = []  # [stream, boot, next, to]
+        self._asking = None  # the one of them that the gap's cursor stands in
         self._now = 0
         self.refused = 0  # messages to this node that could not be used
 
@@ -95,13 +111,14 @@ class Uplink:
         if count < 0 or client.want_close:
             self._close(now_ms)
             return self._retry_in(now_ms)
-        if client.state == UP:
-            self._attempt = 0
-            due = self._publish(now_ms)
-        if client.out:
-            client.sent(self._link.send(client.out))
+        try:
+            if client.state == UP:
+                due = self._publish(now_ms)
+        finally:  # storage that fails is no reason to miss a ping
             if client.out:
-                return _POLL_MS
+                client.sent(self._link.send(client.out))
+        if client.out:
+            return _POLL_MS
         return wait if wait < due else due
 
     def _retry_in(self, now_ms):
@@ -123,6 +140,8 @@ class Uplink:
         self.client.closed()
         self._online = False
         self._opened_at = -1
+        if self._hold_until != _PASSED:
+            self._hold_until = -1
         self._noise = (self._noise * 25173 + 13849) & 0xFFFF
         self._retry_at = add(now_ms, backoff.delay_ms(self._attempt, self._noise))
         self._attempt += 1
@@ -132,20 +151,23 @@ class Uplink:
         if not self._online:
             payload = senml.status(self._base_name, self._life, self._when(), self._logs[EVENT].boot, "online", VERSION)
             if not client.publish(now_ms, self._root + "status", payload.encode(), 1, 1):
-                return _POLL_MS
+                return _IDLE_MS
             self._online = True
             self._told = 0
-            if self._hold_until < 0:
+            if self._hold_until == -1:
                 self._hold_until = add(now_ms, _HOLD_MS)
         if self._told != self._settings.revision:
             if not client.publish(now_ms, self._root + "settings", self._settings.json(self._life).encode(), 1, 1):
                 return _IDLE_MS
             self._told = self._settings.revision
-        if self._hold_until != WRAP:
+        if self._hold_until != _PASSED:
             hold = diff(self._hold_until, now_ms)
             if hold > 0:
                 return hold
-            self._hold_until = WRAP  # once a boot
+            self._hold_until = _PASSED
+        for stream in (EVENT, READINGS):
+            if self._move[stream]:
+                self._follow_mark(stream)
         for stream in (EVENT, READINGS):
             while self._send_next(now_ms, stream):
                 pass
@@ -163,14 +185,24 @@ class Uplink:
     def _send(self, now_ms, stream, at):
         boot, prev_boot, prev_seq, record = at
         payload = senml.encode(self._base_name, self._life, boot, prev_boot, prev_seq, record)
-        key = (boot, seq_of(record))
-        if not self.client.publish(now_ms, self._topics[stream], payload.encode(), 1, 0, (stream, key)):
-            return False
-        if key > self._sent[stream]:
-            self._sent[stream] = key
-        return True
+        token = (stream, (boot, seq_of(record)))
+        return self.client.publish(now_ms, self._topics[stream], payload.encode(), 1, 0, token)
+
+    def _follow_mark(self, stream):
+        """What is kept is passed over, or everything after it sent again; then its segments go."""
+        boot, seq = self.mark[stream]
+        cursor = self._next[stream]
+        if self._move[stream] == _REWIND:
+            cursor.seek(boot, seq + 1)
+        else:
+            at = cursor.peek()
+            if at and (at[0], seq_of(at[3])) <= (boot, seq):
+                cursor.seek(boot, seq + 1)
+            self._logs[stream].free(boot, seq)
+        self._move[stream] = 0
 
     def _acked(self, token):
+        self._attempt = 0
         if token:
             stream, key = token
             if key > self._acked_key[stream]:
@@ -184,69 +216,68 @@ class Uplink:
                 return
             if topic == self._root + "committed":
                 self._committed(message)
-            elif topic == self._root + "resend" and len(self._asked) < _ASKED_MOST:
+            elif topic == self._root + "resend":
                 stream = STREAMS.index(message["stream"])
-                asked = (stream, message["boot"] + 0, message["from"] + 0, message["to"] + 0)
-                if 0 < asked[2] <= asked[3] and asked not in self._asked:
-                    self._asked.append(asked)
-        except (ValueError, KeyError, TypeError, AttributeError):
+                self._ask(stream, _whole(message["boot"]), _whole(message["from"]), _whole(message["to"]))
+        # RuntimeError is CPython's answer to [[[[[[[[ and so on.
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError):
             self.refused += 1
 
+    def _ask(self, stream, boot, first, last):
+        log = self._logs[stream]
+        if boot == log.boot:
+            last = min(last, log.seq)
+        asked = [stream, boot, first, last]
+        if 0 < boot <= log.boot and 0 < first <= last and len(self._asked) < _ASKED_MOST and asked not in self._asked:
+            self._asked.append(asked)
+
     def _committed(self, message):
-        moved = False
-        behind = False
+        marks = [(_whole(message[name]["boot"]), _whole(message[name]["seq"])) for name in STREAMS]
+        self._hold_until = _PASSED
         for stream in (READINGS, EVENT):
-            part = message[STREAMS[stream]]
-            mark = (part["boot"] + 0, part["seq"] + 0)
+            mark = marks[stream]
             log = self._logs[stream]
             if mark > (log.boot, log.seq):
                 continue  # not ours to believe: nothing that was never written can be kept
             if mark > self.mark[stream]:
-                moved = True
                 self.mark[stream] = mark
-                if mark > self._sent[stream]:
-                    self._next[stream].seek(mark[0], mark[1] + 1)
-                    self._sent[stream] = mark
-                log.free(mark[0], mark[1])
-            if self._acked_key[stream] > self.mark[stream]:
-                behind = True
-        if self._hold_until != WRAP:
-            self._hold_until = WRAP
-        if moved or not behind:
-            self._again_ms = _AGAIN_MS
-            self._again_at = -1
-        elif self._again_at < 0:
-            self._again_at = add(self._now, self._again_ms)
-        elif diff(self._now, self._again_at) >= 0:
-            self._again_ms = min(2 * self._again_ms, _AGAIN_MOST_MS)
-            self._again_at = -1
-            for stream in (READINGS, EVENT):
-                mark = self.mark[stream]
-                self._next[stream].seek(mark[0], mark[1] + 1)
+                self._move[stream] = _SKIP
+            elif self._acked_key[stream] > self.mark[stream]:
+                if self._again_at[stream] < 0:
+                    self._again_at[stream] = add(self._now, self._again_ms[stream])
+                elif diff(self._now, self._again_at[stream]) >= 0:
+                    self._again_at[stream] = -1
+                    self._again_ms[stream] = min(2 * self._again_ms[stream], _AGAIN_MOST_MS)
+                    self._move[stream] = _REWIND
+                continue
+            self._again_at[stream] = -1
+            self._again_ms[stream] = _AGAIN_MS
 
     def _answer_asked(self, now_ms):
         """Send the gaps the gateway asked for; what is gone between two records that are still here is declared dropped."""
-        while self._asking or self._asked:
-            if not self._asking:
-                stream, boot, first, last = self._asked.pop(0)
-                log = self._logs[stream]
-                if boot > log.boot or (boot, last) <= self.mark[stream]:
-                    continue
-                if boot == log.boot:
-                    last = min(last, log.seq)
-                self._asking = [stream, boot, first, last]
-                self._gap[stream].seek(boot, first)
-            stream, boot, first, last = self._asking
-            at = self._gap[stream].peek() if first <= last else None
+        while self._asked:
+            asked = self._asked[0]
+            stream, boot, first, last = asked
+            cursor = self._gap[stream]
+            mark = self.mark[stream]
+            if mark >= (boot, first):
+                first = mark[1] + 1 if mark[0] == boot else last + 1  # kept by now
+            if first > last:
+                self._asked.pop(0)
+                continue
+            if self._asking is not asked:
+                cursor.seek(boot, first)
+                self._asking = asked
+            at = cursor.peek()
             key = (at[0], seq_of(at[3])) if at else (boot, last + 1)
             if key > (boot, last):
-                if first <= last:
-                    self._declare(stream, boot, first, last)
-                self._asking = None
+                self._asked.pop(0)
+                self._declare(stream, boot, first, last)
                 continue
-            if not self._send(now_ms, stream, at):
-                return
-            if key[1] > first:
-                self._declare(stream, boot, first, key[1] - 1)
-            self._asking[2] = key[1] + 1
-            self._gap[stream].advance(at[3])
+            if key >= (boot, first):
+                if not self._send(now_ms, stream, at):
+                    return
+                if key[1] > first:
+                    self._declare(stream, boot, first, key[1] - 1)
+                asked[2] = key[1] + 1
+            cursor.advance(at[3])
