@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from node.core import mqtt
-
 from gateway.config import Broker, Config
 from gateway.connection import Connection
 from gateway.ingest import Ingest
 from gateway.intake import Intake
 from gateway.store import SqliteStore
+from node.core import mqtt
 
 MESSAGES = 50_000
 ROUNDS = 3

@@ -10,17 +10,23 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
-from node.core.measurements import STREAMS
-
 from gateway import wire
 from gateway.marks import Key, Mark
 from gateway.store import QUARANTINED_BYTES, Batch, Store
 from gateway.wire import Point, Refused
+from node.core.measurements import STREAMS
 
 Message = tuple[str, bytes, bool]  # topic, payload, retain
 
 COMMITTED_EVERY_MS = 2000
-RESEND_AFTER_MS = (2000, 5000, 10_000, 30_000, 60_000, 300_000)  # waits between two requests for the same gap; the last one repeats
+RESEND_AFTER_MS = (
+    2000,
+    5000,
+    10_000,
+    30_000,
+    60_000,
+    300_000,
+)  # waits between two requests for the same gap; the last one repeats
 RESEND_RANGES = 4  # requests at a time for one stream; a node remembers eight
 KNOWN_TOPICS = 20_000
 KNOWN_NAMES = 4096
@@ -229,7 +235,9 @@ class Ingest:
             return False
         if kept != digest:
             self.counts["conflicts"] += 1
-            raise Refused(f"another payload is kept for life {life.text}, boot {boot}, {STREAMS[stream.stream]} {seq}: two stations, or a fault")
+            raise Refused(
+                f"another payload is kept for life {life.text}, boot {boot}, {STREAMS[stream.stream]} {seq}: two stations, or a fault"
+            )
         self.counts["duplicates"] += 1
         return True
 

@@ -37,7 +37,9 @@ class Intake:
         self._first_at = 0.0
         self._last_at = 0.0
         district = config.district or "+"
-        self.readings = self._connection(config, "readings", f"waspada/v1/{district}/+/", ("readings", "status", "settings"))
+        self.readings = self._connection(
+            config, "readings", f"waspada/v1/{district}/+/", ("readings", "status", "settings")
+        )
         self.event = self._connection(config, "event", f"waspada/v1/{district}/+/", ("event",))
 
     def _connection(self, config: Config, name: str, root: str, names: tuple[str, ...]) -> Connection:

@@ -60,7 +60,11 @@ class Mark:
         if touched:
             first = min(first, touched[0][0])
             last = max(last, touched[-1][1])
-        elif sum(map(len, self.ahead.values())) >= AHEAD_LIMIT and not (boot == self.boot and first <= self.seq + 1) and first > 1:
+        elif (
+            sum(map(len, self.ahead.values())) >= AHEAD_LIMIT
+            and not (boot == self.boot and first <= self.seq + 1)
+            and first > 1
+        ):
             self.forgot = True
             return
         self.ahead[boot] = [*before, [first, last], *after]

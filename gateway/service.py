@@ -38,7 +38,9 @@ def _listener(config: Config) -> socket.socket | None:
         return socket.create_server(address, backlog=128)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise ConfigError(f"the page can't be served at {address[0]}:{address[1]} ({why}): choose another web.port") from None
+        raise ConfigError(
+            f"the page can't be served at {address[0]}:{address[1]} ({why}): choose another web.port"
+        ) from None
 
 
 async def serve(config: Config, store: SqliteStore, listener: socket.socket | None) -> dict[str, Any]:

@@ -57,15 +57,11 @@ CREATE VIEW points_final AS
 
 _RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 _POINT = "INSERT INTO points VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-_BOOT = (
-    "INSERT INTO boots VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET seq = excluded.seq, began_ms = excluded.began_ms WHERE excluded.seq <= seq"
-)
+_BOOT = "INSERT INTO boots VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET seq = excluded.seq, began_ms = excluded.began_ms WHERE excluded.seq <= seq"
 _DATE = "UPDATE records SET t_ms = up_ms + ? WHERE life_id = ? AND stream IN (0, 1) AND boot = ? AND up_ms IS NOT NULL"
 _MARK = "INSERT OR REPLACE INTO marks VALUES (?,?,?,?,?)"
 _STATUS = "INSERT OR REPLACE INTO status VALUES (?,?,?,?,?,?,?)"
-_QUARANTINE = (
-    "INSERT INTO quarantine VALUES (NULL,?,?,1,?,?,?,?,?) ON CONFLICT DO UPDATE SET times = times + 1, last_ms = excluded.last_ms"
-)
+_QUARANTINE = "INSERT INTO quarantine VALUES (NULL,?,?,1,?,?,?,?,?) ON CONFLICT DO UPDATE SET times = times + 1, last_ms = excluded.last_ms"
 _TRIM = "DELETE FROM quarantine WHERE id <= (SELECT MAX(id) FROM quarantine) - ?"
 
 
@@ -147,7 +143,9 @@ class SqliteStore:
         db = self._db
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
-            raise StoreError(f"the database {self.path} has schema {version}, this program knows {SCHEMA_VERSION}: use a newer waspada")
+            raise StoreError(
+                f"the database {self.path} has schema {version}, this program knows {SCHEMA_VERSION}: use a newer waspada"
+            )
         if version == 0 and db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()[0]:
             raise StoreError(f"{self.path} is a database of something else: choose another file")
         db.execute("PRAGMA journal_mode=WAL")
@@ -212,7 +210,8 @@ class SqliteStore:
     def hash_of(self, life_id: int, stream: int, boot: int, seq: int) -> int | None:
         try:
             found = self._db.execute(
-                "SELECT hash FROM records WHERE life_id = ? AND stream = ? AND boot = ? AND seq = ?", (life_id, stream, boot, seq)
+                "SELECT hash FROM records WHERE life_id = ? AND stream = ? AND boot = ? AND seq = ?",
+                (life_id, stream, boot, seq),
             ).fetchone()
         except sqlite3.Error as error:
             raise StoreError(f"the database {self.path} can't be read: {error}") from None
@@ -255,5 +254,7 @@ def _lock(path: str) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
-        raise StoreError(f"the database {path} is in use by another gateway: stop that one, or choose another file") from None
+        raise StoreError(
+            f"the database {path} is in use by another gateway: stop that one, or choose another file"
+        ) from None
     return descriptor

