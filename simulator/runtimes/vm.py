@@ -32,6 +32,7 @@ _REPLY = struct.Struct("<HI")
 _BOOT, _STEP = 1, 2
 _DONE, _MORE, _ASK = 1, 2, 3
 _LONGEST = 1 << 20
+_SPOKEN = 2000
 
 
 class VMError(Exception):
@@ -116,7 +117,7 @@ class VMBody:
         while True:
             count, kind, due_ms = _ANSWER.unpack(self._read(_ANSWER.size))
             if kind not in (_DONE, _MORE, _ASK) or count > _LONGEST:
-                raise self._error("wrote to the pipe past its ports (a print in the firmware?)")
+                raise self._error("wrote past its ports, to stdout: " + repr(self._spoken(count, kind, due_ms)))
             asked = self._done(self._read(count), kind == _ASK)
             if asked is not None:
                 self._write(asked)
@@ -215,6 +216,17 @@ class VMBody:
                     return data
                 raise self._error("ended")
         raise self._error(f"did not answer within {ANSWER_WITHIN_S:.0f} s")
+
+    def _spoken(self, *answer: int) -> str:
+        """What came where an answer was expected, as text, with what follows it."""
+        assert self._child is not None and self._child.stdout is not None
+        self._input = _ANSWER.pack(*answer) + self._input
+        while len(self._input) < _SPOKEN and select.select([self._child.stdout], [], [], 0.2)[0]:
+            more = os.read(self._child.stdout.fileno(), _SPOKEN)
+            if not more:
+                break
+            self._input += more
+        return self._input[:_SPOKEN].decode("utf-8", "replace").strip()
 
     def _error(self, what: str) -> VMError:
         self._errors.seek(0)

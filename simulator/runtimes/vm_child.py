@@ -253,4 +253,8 @@ def main():
             _answer(1, app.step(clock.now))
 
 
-main()
+try:
+    main()
+except Exception as error:  # the VM would print it where the parent expects answers
+    sys.print_exception(error, sys.stderr)
+    sys.exit(1)
