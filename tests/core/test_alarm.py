@@ -1,4 +1,5 @@
 from array import array
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -6,7 +7,7 @@ from hypothesis import strategies as st
 
 from node.core.alarm import ALERT, DANGER, NORMAL, WARNING, LevelAlarm, RiseAlarm
 from node.core.clock import WRAP
-from tests import vm64
+from tests import vm32, vm64
 
 LIMITS = array("i", (600, 1000, 1500))
 GOOD, NEWEST, SUSPECT, FAILED, MISSING = 1, 2, 3, 4, 9
@@ -206,7 +207,7 @@ class Model:
         times = [self.bursts[k][2] for k in run]
         if not self.active[i]:
             return len(run) >= confirm and times[0] - times[-1] >= on_ms
-        seen = sum(self.bursts[b][2] - self.bursts[a][2] for b, a in zip(run, run[1:], strict=False) if b - a == 1)
+        seen = sum(self.bursts[b][2] - self.bursts[a][2] for b, a in pairwise(run) if b - a == 1)
         return seen >= off_ms
 
     def _settle(self):
@@ -348,6 +349,7 @@ def run():
 """
 
 
+@pytest.mark.vm
 def test_states_are_the_same_on_both_interpreters():
     here = {}
     exec(SAME_ON_BOTH, here)  # noqa: S102
@@ -391,5 +393,11 @@ print("done", now < START)
 """
 
 
+@pytest.mark.vm
 def test_updates_allocate_nothing_across_the_wrap_in_the_vm():
     assert vm64.run(NO_ALLOCATION).strip() == "done True"
+
+
+@pytest.mark.vm32
+def test_updates_allocate_nothing_where_small_ints_end_at_2_to_the_30():
+    assert vm32.run(NO_ALLOCATION, vm32.firmware_files()).strip() == "done True"

@@ -1,8 +1,9 @@
-from hypothesis import given
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from node.core.quality import Quality
-from tests import vm64
+from tests import vm32, vm64
 
 WIDE = (-100_000, 100_000, -100_000, 100_000)
 
@@ -149,6 +150,8 @@ def test_flat_time_is_exact_for_a_sensor_that_counts_in_tens(steps):
     assert flat_by_node(raws, 10) == [flat_for(raws[: i + 1], 10) for i in range(len(raws))]
 
 
+@example([0, 5, 2, 8], 5)  # the tail's own lowest, 2, forbids to go back to the 5
+@example([8, 3, 6, 0], 5)
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=60), st.integers(2, 8))
 def test_flat_time_is_never_too_long_for_any_tolerance(raws, tolerance):
     for i, seconds in enumerate(flat_by_node(raws, tolerance)):
@@ -195,6 +198,7 @@ def run():
 """
 
 
+@pytest.mark.vm
 def test_flags_are_the_same_on_both_interpreters():
     here = {}
     exec(SAME_ON_BOTH, here)  # noqa: S102
@@ -203,8 +207,7 @@ def test_flags_are_the_same_on_both_interpreters():
     assert vm64.run(SAME_ON_BOTH + "print(run())").strip() == str(seen)
 
 
-def test_update_allocates_nothing_in_the_vm():
-    script = """
+NO_ALLOCATION = """
 import micropython
 from node.core.quality import Quality
 quality = Quality(280, 4500, -1000, 4000, rate_limit_mm_h=4000, gap_s=900)
@@ -222,4 +225,13 @@ finally:
     micropython.heap_unlock()
 print("done", quality.previous_final)
 """
-    assert vm64.run(script).startswith("done")
+
+
+@pytest.mark.vm
+def test_update_allocates_nothing_in_the_vm():
+    assert vm64.run(NO_ALLOCATION).startswith("done")
+
+
+@pytest.mark.vm32
+def test_update_allocates_nothing_where_small_ints_end_at_2_to_the_30():
+    assert vm32.run(NO_ALLOCATION, vm32.firmware_files()).startswith("done")
