@@ -68,6 +68,7 @@ class LossyTransport(RuleBasedStateMachine):
         self.published = []  # tokens, in the order publish() said yes
         self.acked = []
         self.first_deliveries = []
+        self.acknowledged = set()  # tokens of the PUBACKs the broker has sent
         self.attempts = {}  # token -> connections on which the broker read it
         self.messages = []
         self.down_id = 0
@@ -78,7 +79,7 @@ class LossyTransport(RuleBasedStateMachine):
         self.connections = 0
 
     def on_acked(self, token):
-        assert token in self.first_deliveries
+        assert token in self.acknowledged
         assert token not in self.acked
         self.acked.append(token)
 
@@ -162,14 +163,19 @@ class LossyTransport(RuleBasedStateMachine):
         if token not in self.first_deliveries:
             assert self.first_deliveries == sorted(self.first_deliveries)
             self.first_deliveries.append(token)
-        self.unacked_now.append(packet_id)
-        assert len(set(self.unacked_now)) == len(self.unacked_now)
+        assert packet_id not in [waiting for waiting, _ in self.unacked_now]
+        self.unacked_now.append((packet_id, token))
 
     @precondition(lambda self: self.linked and self.accepted and self.unacked_now)
     @rule(data=st.data())
     def broker_acknowledges(self, data):
         index = data.draw(st.integers(0, len(self.unacked_now) - 1))
-        self.to_node += mqtt.puback(self.unacked_now.pop(index))
+        self.acknowledge(index)
+
+    def acknowledge(self, index):
+        packet_id, token = self.unacked_now.pop(index)
+        self.acknowledged.add(token)
+        self.to_node += mqtt.puback(packet_id)
 
     @precondition(lambda self: self.linked and self.accepted)
     @rule()
@@ -227,8 +233,8 @@ class LossyTransport(RuleBasedStateMachine):
         for _ in range(20):
             self.write(10000)
             self.broker_reads(10000)
-            self.to_node += b"".join(map(mqtt.puback, self.unacked_now))
-            self.unacked_now = []
+            while self.unacked_now:
+                self.acknowledge(0)
             self.node_reads(10000)
         assert self.node.in_flight == 0
         assert sorted(self.acked) == self.published == self.first_deliveries
