@@ -14,13 +14,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from ioos_qc import qartod
 
 from simulator import series
 from simulator.backtest import Thresholds, backtest, final_flags, from_text
-
-np = pytest.importorskip("numpy")
-qartod = pytest.importorskip("ioos_qc.qartod")
 
 ROOT = Path(__file__).parents[2]
 TABLE = tomllib.loads((Path(__file__).parent / "thresholds.toml").read_text(encoding="utf-8"), parse_float=str)
@@ -40,7 +39,7 @@ def load(name):
     row = TABLE[name]
     path = ROOT / row["file"]
     if not path.exists():
-        pytest.skip(f"{path} is not there (its licence is unclear, so it stays outside the repository)")
+        pytest.skip(f"needs {path}: its licence is unclear, so it stays outside the repository")
     height_mm = from_text("sensor_height", row.get("sensor_height", "0"), name)
     read = series.read(path, row["time"], row["value"], row["unit"], row.get("kind", "stage"), height_mm)
     limits = {key: from_text(key, str(text), name) for key, text in row["quality"].items()}
