@@ -12,9 +12,9 @@ the verdict of ioos_qc on the one test is replaced by what ours should say, and 
 import tomllib
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 from ioos_qc import qartod
 
@@ -67,22 +67,20 @@ def flat_seconds(times, raw, tolerance):
 
 def ioos_flags(part, limits, raw_of):
     """Per test: gross_range on the sensor's reading and on the level, spike, rate_of_change, flat_line."""
-    level = np.array([np.nan if mm is None else float(mm) for mm in part.values_mm])
-    raw = np.array([np.nan if mm is None else float(raw_of(mm)) for mm in part.values_mm])
-    times = np.array(part.times_s, dtype="datetime64[s]")
-    with np.errstate(invalid="ignore"):
-        return {
-            "gross_range": qartod.gross_range_test(raw, (limits.sensor_low, limits.sensor_high)),
-            "user_range": np.ma.where(
-                qartod.gross_range_test(level, (limits.user_low, limits.user_high)) == 4, 3, 1
-            ),  # as fail_span of its own: ioos_qc wants both spans on one quantity
-            "spike": qartod.spike_test(level, limits.spike_suspect, limits.spike_fail),
-            "rate_of_change": qartod.rate_of_change_test(level, times, limits.rate_limit / 3600),
-            # theirs is "less than", ours "at most"; between whole mm a half lies on neither
-            "flat_line": qartod.flat_line_test(
-                raw, times, limits.flat_suspect, limits.flat_fail, limits.flat_tolerance + 0.5
-            ),
-        }
+    hole = float("nan")
+    level = [hole if mm is None else float(mm) for mm in part.values_mm]
+    raw = [hole if mm is None else float(raw_of(mm)) for mm in part.values_mm]
+    times = [datetime.fromtimestamp(t, UTC).replace(tzinfo=None) for t in part.times_s]
+    flat_s = (limits.flat_suspect, limits.flat_fail)
+    user = qartod.gross_range_test(level, (limits.user_low, limits.user_high))
+    return {
+        "gross_range": qartod.gross_range_test(raw, (limits.sensor_low, limits.sensor_high)),
+        "user_range": [3 if flag == 4 else flag for flag in user],  # ioos_qc wants both spans on one quantity
+        "spike": qartod.spike_test(level, limits.spike_suspect, limits.spike_fail),
+        "rate_of_change": qartod.rate_of_change_test(level, times, limits.rate_limit / 3600),
+        # theirs is "less than", ours "at most"; between whole mm a half lies on neither
+        "flat_line": qartod.flat_line_test(raw, times, *flat_s, limits.flat_tolerance + 0.5),
+    }
 
 
 def combine(flags):
