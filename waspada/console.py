@@ -49,7 +49,7 @@ def ports_here() -> str:
     return "ports here: " + ", ".join(found) if found else "no serial port is here: plug the board in, or check its driver"
 
 
-def open_port(name: str, baud: int = BAUD) -> serial.SerialBase:
+def open_port(name: str, baud: int = BAUD) -> serial.Serial:
     """The port, opened so that the board behind it goes on: DTR and RTS would reset it. InputError names what is there."""
     try:
         port = serial.serial_for_url(name, baudrate=baud, timeout=0.05, write_timeout=5, do_not_open=True)
@@ -70,7 +70,7 @@ def open_port(name: str, baud: int = BAUD) -> serial.SerialBase:
         raise InputError(f"{name} can't be opened; {ports_here()}") from None
 
 
-def by_hand(port: serial.SerialBase) -> int:
+def by_hand(port: serial.Serial) -> int:
     """Lines from the keyboard to the station, its output to the terminal, until the keyboard ends."""
     print("Lines go to the station; help lists its commands, Ctrl-C leaves.", file=sys.stderr)
     echo = Echo()
@@ -127,7 +127,7 @@ class Echo:
         return shown
 
 
-def by_script(port: serial.SerialBase, lines: Iterable[str], deadline_s: float, as_json: bool) -> int:
+def by_script(port: serial.Serial, lines: Iterable[str], deadline_s: float, as_json: bool) -> int:
     """Sends a line when the station shows its prompt, prints the dialogue, stops at the first refusal (1)."""
     shown = sys.stderr if as_json else sys.stdout
     wake(port, deadline_s)
@@ -148,7 +148,7 @@ def by_script(port: serial.SerialBase, lines: Iterable[str], deadline_s: float, 
     return 0 if refused is None else 1
 
 
-def wake(port: serial.SerialBase, deadline_s: float) -> None:
+def wake(port: serial.Serial, deadline_s: float) -> None:
     """Gets the prompt, whatever was half typed before."""
     port.reset_input_buffer()
     port.write(FORGET_LINE)
@@ -161,7 +161,7 @@ def wake(port: serial.SerialBase, deadline_s: float) -> None:
     raise InputError(f"{port.port}: {state} within {deadline_s:g} s; {advice}")
 
 
-def ask(port: serial.SerialBase, line: str, deadline_s: float) -> list[str]:
+def ask(port: serial.Serial, line: str, deadline_s: float) -> list[str]:
     """The lines that the station answers to `line`."""
     port.write(line.encode("ascii", "replace") + b"\r")
     data = read_until(port, b"\r\n" + PROMPT, deadline_s)
@@ -171,7 +171,7 @@ def ask(port: serial.SerialBase, line: str, deadline_s: float) -> list[str]:
     return [text for text in answer if text]
 
 
-def read_until(port: serial.SerialBase, ending: bytes, deadline_s: float) -> bytes | None:
+def read_until(port: serial.Serial, ending: bytes, deadline_s: float) -> bytes | None:
     """Everything up to and with `ending`, or None when it does not come in time."""
     deadline = time.monotonic() + deadline_s
     data = b""

@@ -6,7 +6,6 @@
 """
 
 import os
-import sys
 import time
 
 PWRON_RESET = 1
@@ -119,4 +118,6 @@ def reset_cause():
 
 def reset():
     _write("reset", b"1", "wb")
-    sys.exit(0)
+    os.system("kill -9 $PPID")  # sys.exit would end at the REPL
+    while True:
+        pass
