@@ -252,10 +252,15 @@ class Ingest:
         scale = wire.check_name(name, unit)
         if len(self._names) >= KNOWN_NAMES:
             raise Refused(f"{name!r} would be one name too many: {KNOWN_NAMES} are known")
-        self._last_name += 1
-        self._names[name, unit] = (self._last_name, scale)
-        self.batch.names.append((self._last_name, name, unit))
-        return self._last_name, scale
+        known = self._names.get((name, wire.UNITS[name])) if scale == wire.NO_NUMBER else None
+        if known is None:
+            self._last_name += 1
+            known = (self._last_name, scale)
+            row_unit = wire.UNITS.get(name, unit)
+            self.batch.names.append((self._last_name, name, row_unit))
+            self._names[name, row_unit] = (self._last_name, wire.SCALES.get((name, row_unit), 0))
+        self._names[name, unit] = (known[0], scale)
+        return known[0], scale
 
     def _soil(self, stream: Stream) -> None:
         stream.dirty = True

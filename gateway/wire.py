@@ -104,8 +104,9 @@ _anything = msgspec.json.Decoder()
 BAD_BYTES = (msgspec.MsgspecError, ValueError, RecursionError)
 
 # (key, unit) -> 10**decimals; what isn't here may be a newer station's, unless it is a known key in another unit
+NO_NUMBER = -1  # in place of a scale: the point has a unit in its table and none here, so it may only say why there is no number
 SCALES: dict[tuple[str, str | None], int] = {(row[0], row[1]): 10 ** row[2] for row in POINTS}
-_KNOWN = {row[0]: row[1] for row in POINTS}
+UNITS: dict[str, str | None] = {row[0]: row[1] for row in POINTS}
 STATES_OF_A_NODE = ("online", "sleeping", "unreachable", "maintenance")
 
 
@@ -158,13 +159,15 @@ def check_life(life: str) -> None:
 
 
 def check_name(name: str, unit: str | None) -> int:
-    """10**decimals of a point, 0 when the table doesn't know it."""
+    """10**decimals of a point, 0 when the table doesn't know it, NO_NUMBER when its unit is missing."""
     if not _POINT_NAME.fullmatch(name):
         raise Refused(f"the name {name[:70]!r} is not a point's")
     if unit is not None and not _UNIT.fullmatch(unit):
         raise Refused(f"the unit {unit[:40]!r} of {name} is not SenML's")
-    if name in _KNOWN and _KNOWN[name] != unit:
-        raise Refused(f"{name} is in {_KNOWN[name] or 'no unit'}, not in {unit or 'none'}")
+    if name in UNITS and UNITS[name] != unit:
+        if unit is None:
+            return NO_NUMBER
+        raise Refused(f"{name} is in {UNITS[name] or 'no unit'}, not in {unit}")
     return SCALES.get((name, unit), 0)
 
 
@@ -178,6 +181,8 @@ def check_value(point: Point, scale: int, reading: bool) -> None:
             raise Refused(f"the text of {point.n} is too long")
     elif point.vs is not None:
         raise Refused(f"{point.n} has both v and vs")
+    elif scale == NO_NUMBER:
+        raise Refused(f"{point.n} is in {UNITS[point.n]}, not without a unit")
     elif scale:
         scaled = v * scale
         if abs(scaled - round(scaled)) > 1e-4:

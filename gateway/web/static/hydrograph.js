@@ -28,6 +28,7 @@ const Hydrograph = (() => {
     ctx.save();
     ctx.font = `600 ${12 * scale}px system-ui, sans-serif`;
     ctx.textBaseline = "bottom";
+    ctx.textAlign = "left";
     for (const name of STATES) {
       if (!(name in lines)) continue;
       const y = Math.round(u.valToPos(lines[name], "y", true));
@@ -92,7 +93,7 @@ const Hydrograph = (() => {
           { paths: () => null, points: { show: marks("cross", "failed") } },
         ],
         hooks: {
-          drawClear: [(u) => drawLines(u, lines)],
+          drawAxes: [(u) => drawLines(u, lines)],
           setCursor: [(u) => tell(u.cursor.idx == null ? null : rows[u.cursor.idx])],
         },
       };

@@ -183,6 +183,7 @@
     chart ??= Hydrograph.make($("chart"), pointed);
     const to = Math.max(now(), rows.length ? rows[rows.length - 1][0] : 0);
     chart.show(rows, lines, to - hours * 36e5, to);
+    pointed(null);
     const levels = rows.filter((row) => row[1] != null && row[2] < 4).map((row) => row[1]);
     const said = levels.length
       ? `${rows.length} readings in ${words(hours)}: lowest ${Math.min(...levels).toFixed(2)} m, highest ${Math.max(...levels).toFixed(2)} m.`
@@ -214,6 +215,7 @@
   }
 
   function pointed(row) {
+    row ??= rows.length ? rows[rows.length - 1] : null;
     $("at").textContent = row ? `${short(row[0])} · ${row[1] == null ? "no reading" : row[1].toFixed(3) + " m"} · ${QUALITY[row[2]] ?? ""}` : "";
   }
 
