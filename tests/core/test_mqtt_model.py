@@ -86,9 +86,10 @@ class LossyTransport(RuleBasedStateMachine):
     def on_message(self, topic, payload):
         self.messages.append(int(payload))
 
-    @precondition(lambda self: not self.linked)
     @rule()
     def open(self):
+        if self.linked:
+            return
         self.linked = True
         self.connections += 1
         self.to_node, self.to_broker, self.read = bytearray(), bytearray(), bytearray()
@@ -98,13 +99,18 @@ class LossyTransport(RuleBasedStateMachine):
         self.node.opened(self.now)
 
     @precondition(lambda self: self.linked)
-    @rule()
-    def lose_the_connection(self):
-        self.linked = False
-        self.node.closed()
+    @rule(chance=st.sampled_from("keep keep keep keep lose".split()))
+    def lose_the_connection(self, chance):
+        if chance == "lose":
+            self.linked = False
+            self.node.closed()
 
-    @rule(qos=st.integers(0, 1))
-    def publish(self, qos):
+    @rule(qos=st.sampled_from((1, 0, 1, 1)), count=st.integers(1, 5))
+    def publish(self, qos, count):
+        for _ in range(count):
+            self.publish_one(qos)
+
+    def publish_one(self, qos):
         token = len(self.published)
         room = self.node.in_flight < self.window
         said = self.node.publish(self.now, "up", b"%d" % token, qos, 0, token)
@@ -191,7 +197,19 @@ class LossyTransport(RuleBasedStateMachine):
         give(self.node, part, self.now)
         assert not self.node.want_close
 
-    @rule(ms=st.integers(0, 8000))
+    @precondition(lambda self: self.linked)
+    @rule(publish=st.integers(0, 5), acknowledge=st.lists(st.integers(0, 4), max_size=4))
+    def everything_flows(self, publish, acknowledge):
+        for _ in range(publish):
+            self.publish_one(1)
+        self.write(10000)
+        self.broker_reads(10000)
+        for index in acknowledge:
+            if index < len(self.unacked_now):
+                self.acknowledge(index)
+        self.node_reads(10000)
+
+    @rule(ms=st.sampled_from((0, 1, 50, 300, 300, 1000, 4999, 8000)))
     def time_passes(self, ms):
         before = self.now
         wait = self.node.step(self.now)
@@ -204,7 +222,7 @@ class LossyTransport(RuleBasedStateMachine):
         assert diff(self.now, before) == ms
         if self.node.want_close:
             assert self.node.reason in ("no CONNACK", "no PUBACK", "no SUBACK", "no PINGRESP")
-            self.lose_the_connection()
+            self.lose_the_connection("lose")
 
     @property
     def first_connection(self):
@@ -228,14 +246,12 @@ class LossyTransport(RuleBasedStateMachine):
         if not hasattr(self, "node"):
             return
         if self.linked:
-            self.lose_the_connection()
+            self.lose_the_connection("lose")
         self.open()
         for _ in range(20):
-            self.write(10000)
-            self.broker_reads(10000)
+            self.everything_flows(0, ())
             while self.unacked_now:
                 self.acknowledge(0)
-            self.node_reads(10000)
         assert self.node.in_flight == 0
         assert sorted(self.acked) == self.published == self.first_deliveries
 
