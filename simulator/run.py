@@ -1,5 +1,6 @@
 """One run of a scenario, and what came of it: the keys of the design's table."""
 
+import gc
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -53,6 +54,9 @@ def simulate(
             return made
 
         district = fleet.District(scenario, seed, places, body, Ingest(store), write)
+        stack.callback(gc.unfreeze)
+        gc.collect()
+        gc.freeze()  # the fleet lives to the end: the collector need not walk through it again and again
         begun = time.perf_counter()
         district.run(progress)
         wall_s = time.perf_counter() - begun

@@ -91,7 +91,7 @@ class Scenario(_Table):
     seed: Natural = 1
     district: Name = "demo"
     latency_ms: Annotated[int, Meta(ge=1, le=60_000)] = 20
-    commit_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 10_000
+    commit_ms: Annotated[int, Meta(ge=100, le=3_600_000)] = 30_000
     drain_s: Annotated[int, Meta(ge=1, le=86_400)] = 3600
     faults: FaultsTable = msgspec.field(default_factory=FaultsTable)
     outages: list[OutageTable] = []

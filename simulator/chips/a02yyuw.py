@@ -18,7 +18,7 @@ WARM_UP_MS = 300
 FRAME_MS = 100
 BLANKING_MM = 30
 RANGE_MM = 4500
-BURST_MS = 1000  # what hits a "whole burst" lasts so long
+SECOND_MS = 1000  # what hits a "whole burst" lasts so long
 _DAY_MS = 86_400_000
 _HEAT_PARTS = 58_300_000  # 1/583 per degree, in hundredths, in thousandths
 _MILLION = 1_000_000
@@ -51,6 +51,7 @@ class A02YYUW:
         self._height_mm = height_mm
         self._starts_unix_ms = starts_unix_ms
         self._faults = faults
+        self._noise_mm = faults.noise_mm
         self._key = noise.key(seed, node, "range")
         self._burst_key = noise.key(seed, node, "burst")
         self._bias_mm = noise.below(noise.draw(self._key, -1), 2 * faults.bias_mm + 1) - faults.bias_mm
@@ -58,7 +59,7 @@ class A02YYUW:
         self._any_ppm = faults.spike_ppm + faults.no_echo_ppm + faults.bad_sum_ppm + faults.lost_byte_ppm
         self._any_burst = faults.burst_spike_ppm + faults.burst_no_echo_ppm
         self._second = -1  # what follows holds for this second
-        self._heat = 0
+        self._distance_mm = 0
         self._burst = 0
         self._rough = False
 
@@ -73,12 +74,12 @@ class A02YYUW:
 
     def frame(self, t_ms: int) -> bytes:
         """The frame that ends at `t_ms`: 4 bytes, or fewer when the line or the chip fails."""
-        second = t_ms // BURST_MS
+        second = t_ms // SECOND_MS
         if second != self._second:
             self._look_around(second)
         bits = noise.draw(self._key, t_ms)
-        mm = self._height_mm - self._river.at(t_ms)
-        mm += self._bias_mm + noise.bell(bits) * self._faults.noise_mm // noise.BELL_SD + mm * self._heat // _HEAT_PARTS
+        bell = (bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24 & 255) - 510  # noise.bell, in line
+        mm = self._distance_mm + bell * self._noise_mm // noise.BELL_SD
         fate = (bits >> 32) * _MILLION >> 32
         if fate < self._any_ppm or self._rough:
             return self._troubled(t_ms, mm, fate, bits)
@@ -87,19 +88,24 @@ class A02YYUW:
         return self._nothing_in_sight()
 
     def _look_around(self, second: int) -> None:
-        """The sun heats the housing: its compensation errs by 0 at 2 h, by `heat_cc` at 14 h. And what befalls all frames of this second."""
+        """What holds for all frames of this second: the water (no river here moves a mm within one), the sun, and what befalls a whole burst.
+
+        The sun heats the housing: its compensation errs by 0 at 2 h, by `heat_cc` at 14 h.
+        """
         self._second = second
-        t_ms = second * BURST_MS
+        t_ms = second * SECOND_MS
         from_14h = abs((self._starts_unix_ms + t_ms) % _DAY_MS - 50_400_000)
         if from_14h > 43_200_000:
             from_14h = _DAY_MS - from_14h
-        self._heat = self._faults.heat_cc * (43_200_000 - from_14h) // 43_200
+        heat = self._faults.heat_cc * (43_200_000 - from_14h) // 43_200
+        mm = self._height_mm - self._river.at(t_ms)
+        self._distance_mm = mm + self._bias_mm + mm * heat // _HEAT_PARTS
         self._rough = False
         if self._any_burst:
             self._burst = noise.draw(self._burst_key, second)
             self._rough = (self._burst >> 32) * _MILLION >> 32 < self._any_burst
         for begin, end in self._faults.unplugged_ms:
-            self._rough = self._rough or begin < t_ms + BURST_MS and t_ms < end
+            self._rough = self._rough or begin < t_ms + SECOND_MS and t_ms < end
 
     def _nothing_in_sight(self) -> bytes:
         return b"\xff\x00\x00\xff" if self._faults.no_echo == "zero" else b""
