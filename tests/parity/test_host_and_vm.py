@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+
 from simulator import scenario
 from simulator.run import simulate
 from simulator.runtimes.vm import VMError

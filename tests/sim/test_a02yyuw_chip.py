@@ -1,6 +1,7 @@
 """The simulated ranger sends what the maker's page says, whoever reads it."""
 
 import pytest
+
 from simulator.adapters.buses import RX_BYTES, UART
 from simulator.agenda import Moment
 from simulator.chips.a02yyuw import A02YYUW, Faults, checksum

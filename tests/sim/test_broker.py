@@ -1,6 +1,7 @@
 """The in-memory broker as MQTT 3.1.1 asks, and its outages, over the in-memory link."""
 
 import pytest
+
 from node.core import mqtt
 from simulator.adapters.link import DOWN, OPENING, UP, WINDOW_BYTES, Link
 from simulator.agenda import Moment

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+
 from simulator import fleet, judge, scenario
 from simulator.judge import Rules
 from simulator.notes import Said
 from simulator.run import rules
 from simulator.runtimes.host import HostBody
 from simulator.world.river import River
-
 from tests.sim.desk import MemoryDesk
 
 MINUTE = 60_000

@@ -6,9 +6,9 @@ import json
 import jsonschema
 import msgspec
 import pytest
+
 from simulator import scenario
 from simulator.run import simulate
-
 from tests.house.sources import ROOT
 
 KEYS = (

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from simulator import fleet, scenario
 from simulator.errors import InputError
 from simulator.run import rules

@@ -1,6 +1,7 @@
 """The flash in memory keeps the contract of docs/ports.md."""
 
 import pytest
+
 from simulator.adapters.storage import Storage
 from simulator.agenda import Moment
 
