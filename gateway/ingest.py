@@ -183,7 +183,10 @@ class Ingest:
         digest = int.from_bytes(blake2b(payload, digest_size=8).digest(), "big", signed=True)
         self._seen.add(node)
         is_next = boot == mark.boot and seq == mark.seq + 1 and not (mark.ahead or mark.prev or mark.forgot)
+        prev = (head.prev_boot, head.prev_seq) if seq == 1 else None
         if not is_next and mark.may_have(boot, seq) and self._is_kept(stream, boot, seq, digest):
+            if mark.forgot:
+                self._cover(stream, boot, seq, seq, prev)  # type: ignore[arg-type]
             return
 
         if head.bt is not None:
@@ -203,7 +206,6 @@ class Ingest:
             if not stream.dirty:
                 self._soil(stream)
         else:
-            prev = (head.prev_boot, head.prev_seq) if seq == 1 else None
             self._cover(stream, boot, seq, seq, prev)  # type: ignore[arg-type]
         if declared:
             self._cover(life.streams[declared[0]], *declared[1:])

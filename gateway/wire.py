@@ -104,7 +104,9 @@ _anything = msgspec.json.Decoder()
 BAD_BYTES = (msgspec.MsgspecError, ValueError, RecursionError)
 
 # (key, unit) -> 10**decimals; what isn't here may be a newer station's, unless it is a known key in another unit
-NO_NUMBER = -1  # in place of a scale: the point has a unit in its table and none here, so it may only say why there is no number
+NO_NUMBER = (
+    -1
+)  # in place of a scale: the point has a unit in its table and none here, so it may only say why there is no number
 SCALES: dict[tuple[str, str | None], int] = {(row[0], row[1]): 10 ** row[2] for row in POINTS}
 UNITS: dict[str, str | None] = {row[0]: row[1] for row in POINTS}
 STATES_OF_A_NODE = ("online", "sleeping", "unreachable", "maintenance")

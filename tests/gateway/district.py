@@ -62,13 +62,19 @@ def dropped(boot: int, seq: int, stream: str, of_boot: int, first: int, last: in
     return pack(boot, seq, {"n": "dropped", "vs": stream}, *numbers, **more)
 
 
-def status(state: str = "online", node: str = "dr01", district: str = "demo", life: str = LIFE, bt: float | None = T0_S) -> bytes:
+def status(
+    state: str = "online", node: str = "dr01", district: str = "demo", life: str = LIFE, bt: float | None = T0_S
+) -> bytes:
     head: dict[str, Any] = {"bn": f"waspada:{district}:{node}:"}
     if bt is not None:
         head["bt"] = bt
-    return json.dumps([head | {"life": life, "boot": 1, "n": "state", "vs": state}, {"n": "version", "vs": "0.1.0"}]).encode()
+    return json.dumps(
+        [head | {"life": life, "boot": 1, "n": "state", "vs": state}, {"n": "version", "vs": "0.1.0"}]
+    ).encode()
 
 
-def settings(alert: float = 0.6, warning: float = 1.0, danger: float = 1.5, revision: int = 1, life: str = LIFE) -> bytes:
+def settings(
+    alert: float = 0.6, warning: float = 1.0, danger: float = 1.5, revision: int = 1, life: str = LIFE
+) -> bytes:
     values = {"level.alert": alert, "level.warning": warning, "level.danger": danger}
     return json.dumps({"life": life, "revision": revision, "values": values}).encode()
