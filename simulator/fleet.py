@@ -1,7 +1,7 @@
 """A scenario put together: rivers, stations, broker, gateway and trace on one agenda."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.core.settings import Settings
@@ -46,6 +46,7 @@ class Place:
     height_mm: int  # the sensor's, above gauge datum; a station may believe another
     compiled: dict
     boots_ms: int
+    number: int = 0  # in the order of the whole scenario, even when only a part of it runs
 
     @property
     def levels_mm(self) -> tuple[int, int, int]:
@@ -69,7 +70,8 @@ def places(
                 found.append(
                     Place(name, river, table.sensor_height_mm, _compiled(scenario, table, name, bits), _boots_ms(bits))
                 )
-    return sorted(found, key=lambda place: place.node)
+    found.sort(key=lambda place: place.node)
+    return [replace(place, number=number) for number, place in enumerate(found)]
 
 
 def series(table: SeriesTable, folder: str) -> Levels:
@@ -131,7 +133,7 @@ class Fleet:
         self.stations: list[Station] = []
 
     def furnish(self, place: Place, body: Body, i: int, link: LinkPort) -> Station:
-        """Station number `i` with everything behind its ports."""
+        """Station number `i` of the scenario with everything behind its ports."""
         scenario, moment, node = self.scenario, self.moment, place.node
         starts = scenario.starts_unix_ms
         spans: dict[str, list[tuple[int, int]]] = {"unplugged": [], "storage": []}
@@ -208,7 +210,7 @@ class District(Fleet):
         index = i + 2  # behind broker and intake
         link = Link(self.moment, self.broker, lambda t: self.agenda.sooner(index, t), self.scenario.latency_ms)
         self.broker.introduce(link, place.node)
-        station = self.furnish(place, body, i, link)
+        station = self.furnish(place, body, place.number, link)
         joined = self.agenda.join(station, place.boots_ms)
         assert joined == index
         self.stations.append(station)

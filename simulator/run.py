@@ -10,11 +10,12 @@ from gateway.ingest import Ingest
 from gateway.store import SqliteStore
 from node.core import settings as S
 from node.core.measurements import STREAMS
-from simulator import fleet, judge
+from simulator import fleet, judge, shards
 from simulator.errors import InputError
 from simulator.runtimes.host import HostBody
 from simulator.runtimes.vm import VMBody
 from simulator.scenario import Scenario
+from simulator.shards import Found
 from simulator.stations import Body
 
 RUNTIMES = ("host", "vm")
@@ -34,14 +35,57 @@ def simulate(
     *,
     heap: str = HEAP,
     copies: int = 1,
+    jobs: int = 1,
     write: Callable[[bytes], object] | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> dict[str, Any]:
-    """Runs the scenario, then drains the network (bounded by its `drain_s`) so that what is still under way is not called lost."""
+    """Runs the scenario, then drains the network (bounded by its `drain_s`) so that what is still under way is not called lost.
+
+    With `jobs` every so many stations run in a process of their own, each with its broker and gateway; the trace is the same.
+    """
     if runtime not in RUNTIMES:
         raise InputError(f"no runtime '{runtime}'; there are {', '.join(RUNTIMES)}")
     seed = scenario.seed if seed is None else seed
-    places = fleet.places(scenario, seed, copies)
+    begun = time.perf_counter()
+    if jobs > 1:
+        found = shards.run(lambda part: (scenario, seed, runtime, heap, copies, part), one_part, jobs, write)
+        found.wall_s = time.perf_counter() - begun
+    else:
+        found = one_part(scenario, seed, runtime, heap, copies, (0, 1), write, progress)
+    return {
+        "scenario": scenario.name,
+        "seed": seed,
+        "runtime": runtime,
+        "stations": found.stations,
+        "simulated_s": scenario.span_ms // 1000,
+        "steps": found.bursts,
+        "wall_s": round(found.wall_s, 3),
+        "steps_per_s": round(found.bursts / found.wall_s),
+        "trace_sha256": found.trace_sha256,
+        **found.counts,
+        "alarms": found.alarms,
+        "kpi": {
+            **_delays(found.alarms),
+            "events_made": found.events_made,
+            "trace_lines": found.trace_lines,
+            "actor_runs": found.actor_runs,
+            "drained_ms": found.drained_ms,
+        },
+    }
+
+
+def one_part(
+    scenario: Scenario,
+    seed: int,
+    runtime: str,
+    heap: str,
+    copies: int,
+    part: tuple[int, int],
+    write: Callable[[bytes], object] | None,
+    progress: Callable[[int], object] | None = None,
+) -> Found:
+    """Every `part[1]`th station from number `part[0]` on; (0, 1) are all."""
+    places = fleet.places(scenario, seed, copies)[part[0] :: part[1]]
     store = SqliteStore(":memory:")
     with ExitStack() as stack:
         stack.callback(store.close)
@@ -60,30 +104,22 @@ def simulate(
         begun = time.perf_counter()
         district.run(progress)
         wall_s = time.perf_counter() - begun
-        bursts = district.bursts
         made = dict(district.notes.made)
+        bursts = district.bursts
         drained_ms = district.drain(lambda: _lost(store, made) == 0)
-        found = verdicts(district)
-        return {
-            "scenario": scenario.name,
-            "seed": seed,
-            "runtime": runtime,
-            "stations": len(places),
-            "simulated_s": scenario.span_ms // 1000,
-            "steps": bursts,
-            "wall_s": round(wall_s, 3),
-            "steps_per_s": round(bursts / wall_s),
-            "trace_sha256": district.trace.sha256(),
-            **_counts(store, made),
-            **_alarms(found),
-            "kpi": {
-                **_delays(found),
-                "events_made": sum(count for key, count in made.items() if key[1] == "event"),
-                "trace_lines": district.trace.lines,
-                "actor_runs": district.agenda.runs,
-                "drained_ms": drained_ms,
-            },
-        }
+        judged = verdicts(district)
+        return Found(
+            stations=len(places),
+            bursts=bursts,
+            wall_s=wall_s,
+            trace_sha256=district.trace.sha256(),
+            trace_lines=district.trace.lines,
+            counts={**_counts(store, made), **_wrong(judged)},
+            alarms=_alarms(judged),
+            events_made=sum(count for key, count in made.items() if key[1] == "event"),
+            actor_runs=district.agenda.runs,
+            drained_ms=drained_ms,
+        )
 
 
 def _stored(store: SqliteStore) -> dict[Key, tuple[int, int, int]]:
@@ -145,32 +181,33 @@ def verdicts(district: fleet.District) -> list[tuple[str, judge.Rules, judge.Ver
     return found
 
 
-def _alarms(found: list[tuple[str, judge.Rules, judge.Verdict]]) -> dict[str, Any]:
+def _wrong(judged: list[tuple[str, judge.Rules, judge.Verdict]]) -> dict[str, int]:
     return {
-        "false_alarms": sum(len(verdict.false_alarms) for _, _, verdict in found),
-        "missed_alarms": sum(len(verdict.missed) for _, _, verdict in found),
-        "alarms": [
-            {
-                "node": node,
-                "level": judge.state_name(one.crossing.level),
-                "crossed_ms": one.crossing.t_ms,
-                "raised_ms": one.raised_ms,
-                "siren_ms": one.siren_ms,
-            }
-            for node, _, verdict in found
-            for one in verdict.answered
-        ],
+        "false_alarms": sum(len(verdict.false_alarms) for _, _, verdict in judged),
+        "missed_alarms": sum(len(verdict.missed) for _, _, verdict in judged),
     }
 
 
-def _delays(found: list[tuple[str, judge.Rules, judge.Verdict]]) -> dict[str, Any]:
-    """Crossing to siren without the on_delay that was configured; a sensor may read a few mm high and be early, which counts as 0."""
-    delays: dict[str, list[int]] = {"alert": [], "warning": [], "danger": []}
-    for _, rule, verdict in found:
-        for one in verdict.answered:
-            if one.siren_ms is not None:
-                delay = one.siren_ms - one.crossing.t_ms - rule.on_delay_ms
-                delays[judge.state_name(one.crossing.level)].append(max(0, delay))
-    everything = [delay for some in delays.values() for delay in some]
-    named = {f"crossing_to_siren_{level}_ms": judge.spread(some) for level, some in delays.items()}
-    return {"crossing_to_siren_ms": judge.spread(everything), **named}
+def _alarms(judged: list[tuple[str, judge.Rules, judge.Verdict]]) -> list[dict[str, Any]]:
+    """The crossings that were answered. The delay is to the siren, without the on_delay; a sensor that reads a few mm high may be early: 0."""
+    return [
+        {
+            "node": node,
+            "level": judge.state_name(one.crossing.level),
+            "crossed_ms": one.crossing.t_ms,
+            "raised_ms": one.raised_ms,
+            "siren_ms": one.siren_ms,
+            "delay_ms": None if one.siren_ms is None else max(0, one.siren_ms - one.crossing.t_ms - rule.on_delay_ms),
+        }
+        for node, rule, verdict in judged
+        for one in verdict.answered
+    ]
+
+
+def _delays(alarms: list[dict[str, Any]]) -> dict[str, Any]:
+    heard = [alarm for alarm in alarms if alarm["delay_ms"] is not None]
+    named = {
+        f"crossing_to_siren_{level}_ms": judge.spread([a["delay_ms"] for a in heard if a["level"] == level])
+        for level in ("alert", "warning", "danger")
+    }
+    return {"crossing_to_siren_ms": judge.spread([a["delay_ms"] for a in heard]), **named}

@@ -31,6 +31,9 @@ def add(subparsers: Any) -> None:
         "--runtime", choices=RUNTIMES, default="host", help="CPython, or the real MicroPython VM (host)"
     )
     parser.add_argument("--heap", default=HEAP, metavar="SIZE", help=f"vm only: its -X heapsize ({HEAP})")
+    parser.add_argument(
+        "--jobs", type=_jobs, default=1, metavar="N", help="processes, 1 to 64; the trace stays the same (1)"
+    )
     parser.add_argument("--out", metavar="DIR", help="write trace.jsonl and report.json there")
     parser.set_defaults(run=run)
 
@@ -39,6 +42,13 @@ def _natural(word: str) -> int:
     if not word.isdecimal():
         raise argparse.ArgumentTypeError(f"'{word}' is no whole number from 0 on")
     return int(word)
+
+
+def _jobs(word: str) -> int:
+    jobs = _natural(word)
+    if not 1 <= jobs <= 64:
+        raise argparse.ArgumentTypeError("1 to 64 processes")
+    return jobs
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
                 args.seed,
                 args.runtime,
                 heap=args.heap,
+                jobs=min(args.jobs, len(chosen.nodes())),
                 write=write,
                 progress=lambda t_ms: bar.update(t_ms // MINUTE_MS - bar.n),
             )

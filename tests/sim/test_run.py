@@ -7,7 +7,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from simulator import scenario
+from simulator import run, scenario
 from simulator.run import simulate
 from tests.house.sources import ROOT
 
@@ -97,3 +97,28 @@ def test_nothing_is_lost_through_trouble(trouble):
     assert (report["lost"], report["duplicates_stored"]) == (0, 0), report["seed"]
     assert (report["false_alarms"], report["missed_alarms"]) == (0, 0), report["seed"]
     assert report["readings_stored"] == report["readings_made"] > 1000
+
+
+def test_jobs_change_neither_trace_nor_report():
+    alone, cut = [], []
+    one = simulate(shorter(2), write=alone.append)
+    three = simulate(shorter(2), jobs=3, write=cut.append)
+    assert b"".join(alone) == b"".join(cut)
+    for report in (one, three):
+        for key in ("wall_s", "steps_per_s"):
+            del report[key]
+        for key in ("actor_runs", "drained_ms"):
+            del report["kpi"][key]
+    assert one == three
+
+
+def test_what_the_gateway_never_hears_is_called_lost(monkeypatch):
+    class Deaf(run.Ingest):
+        def take(self, topic, payload, received_ms):
+            if b'"seq":50,' not in payload:
+                super().take(topic, payload, received_ms)
+
+    monkeypatch.setattr(run, "Ingest", Deaf)
+    report = simulate(shorter(1, drain_s=300))
+    assert report["lost"] == 12
+    assert report["readings_made"] - report["readings_stored"] == 12

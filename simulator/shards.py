@@ -1,0 +1,93 @@
+"""A run cut by stations over processes, and put together again: stations share nothing but the network, which is cut with them."""
+
+import hashlib
+import heapq
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+_CHUNK = 1 << 20
+
+
+@dataclass(slots=True)
+class Found:
+    """What came of a run, or of one part of it."""
+
+    stations: int
+    bursts: int
+    wall_s: float
+    trace_sha256: str
+    trace_lines: int
+    counts: dict[str, int]
+    alarms: list[dict[str, Any]]
+    events_made: int
+    actor_runs: int
+    drained_ms: int
+
+
+class _Place(msgspec.Struct):
+    """Where a line of the trace stands."""
+
+    t: int
+    node: str
+    n: int
+
+
+def run(
+    arguments: Callable[[tuple[int, int]], tuple],
+    one_part: Callable[..., Found],
+    jobs: int,
+    write: Callable[[bytes], object] | None,
+) -> Found:
+    """`one_part(*arguments(part), write)` in `jobs` processes; their traces merged, their counts added."""
+    with tempfile.TemporaryDirectory(prefix="waspada-") as folder:
+        files = [str(Path(folder) / f"{i}.jsonl") for i in range(jobs)]
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            running = [pool.submit(_to_file, one_part, arguments((i, jobs)), file) for i, file in enumerate(files)]
+            parts = [one.result() for one in running]
+        return _together(parts, _merged(files, write))
+
+
+def _to_file(one_part: Callable[..., Found], arguments: tuple, file: str) -> Found:
+    with open(file, "wb") as trace:
+        return one_part(*arguments, trace.write)
+
+
+def _merged(files: list[str], write: Callable[[bytes], object] | None) -> str:
+    """SHA-256 of all lines in the order of (t, node, n)."""
+    place = msgspec.json.Decoder(_Place).decode
+
+    def lines(file: str) -> Iterator[tuple[tuple[int, str, int], bytes]]:
+        with open(file, "rb", _CHUNK) as trace:
+            for line in trace:
+                at = place(line)
+                yield (at.t, at.node, at.n), line
+
+    sha256 = hashlib.sha256()
+    for _, line in heapq.merge(*map(lines, files)):
+        sha256.update(line)
+        if write:
+            write(line)
+    return sha256.hexdigest()
+
+
+def _together(parts: list[Found], trace_sha256: str) -> Found:
+    alarms = [alarm for part in parts for alarm in part.alarms]
+    return Found(
+        stations=sum(part.stations for part in parts),
+        bursts=sum(part.bursts for part in parts),
+        wall_s=max(part.wall_s for part in parts),
+        trace_sha256=trace_sha256,
+        trace_lines=sum(part.trace_lines for part in parts),
+        counts={key: sum(part.counts[key] for part in parts) for key in parts[0].counts},
+        alarms=sorted(alarms, key=lambda alarm: (alarm["node"], alarm["level"], alarm["crossed_ms"])),
+        events_made=sum(part.events_made for part in parts),
+        actor_runs=sum(part.actor_runs for part in parts),
+        drained_ms=max(part.drained_ms for part in parts),
+    )
