@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from simulator.scenario import Scenario
 PAGE_PORT = 8080
 _GATEWAY_READY_S = 30.0
 _SETTLE_S = 120.0
+_LINGER_S = 0.2
 # Thresholds that a careless hand set: alert far too low at one station, danger out of reach at another. The check must notice both.
 PLANTED = {"dr02": {"level.alert": 350}, "dr03": {"level.danger": 2900}}
 
@@ -77,10 +78,8 @@ class Gateway:
         with urllib.request.urlopen(self.page + path, timeout=5) as answer:
             return json.load(answer)
 
-    def wait(self) -> None:
-        """Until it ends or Ctrl-C."""
-        if self._process is not None:
-            self._process.wait()
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> None:
         process, self._process = self._process, None
@@ -130,15 +129,21 @@ def labels(scenario: Scenario) -> dict[str, dict[str, str]]:
 
 
 @contextmanager
-def district(scenario: Scenario, folder: Path, options: Options) -> Iterator[tuple[LocalBroker, Gateway]]:
-    """Broker and gateway up; both ended at the end."""
+def district(
+    scenario: Scenario, folder: Path, options: Options
+) -> Iterator[tuple[LocalBroker, Gateway, LiveFleet, list[fleet.Place]]]:
+    """Broker, gateway and stations, and the places as they were meant; all ended at the end."""
+    seed = scenario.seed if options.seed is None else options.seed
+    meant = fleet.places(scenario, seed)
+    placed = [planted(place) for place in meant] if options.planted else meant
     broker = LocalBroker(folder, options.broker)
     broker.start()
     try:
         gateway = Gateway(folder, broker.port, labels(scenario))
         gateway.start()
         try:
-            yield broker, gateway
+            with closing(LiveFleet(scenario, seed, placed, broker.port)) as live:
+                yield broker, gateway, live, meant
         finally:
             gateway.stop()
     finally:
@@ -146,24 +151,18 @@ def district(scenario: Scenario, folder: Path, options: Options) -> Iterator[tup
 
 
 def replay(
-    scenario: Scenario, broker: LocalBroker, gateway: Gateway, options: Options, progress: Callable[[int], Any]
+    live: LiveFleet, meant: list[fleet.Place], broker: LocalBroker, gateway: Gateway, options: Options, progress: Callable[[int], Any]
 ) -> dict[str, Any]:
     """Live through the scenario, then judge what the gateway kept: the keys of the design's table."""
     begun = time.monotonic()
-    seed = scenario.seed if options.seed is None else options.seed
-    meant = fleet.places(scenario, seed)
-    placed = [_planted(place) for place in meant] if options.planted else meant
-    live = LiveFleet(scenario, seed, placed, broker.port)
+    scenario = live.scenario
     speed = scenario.span_ms / 60_000 / options.minutes if options.minutes else None
-    try:
-        live.run(speed=speed, break_broker=broker.stop, mend_broker=broker.start, progress=progress)
-        settled = live.settle(_SETTLE_S)
-    finally:
-        live.close()
+    live.run(speed=speed, break_broker=broker.stop, mend_broker=broker.start, progress=progress)
+    settled = live.settle(_SETTLE_S)
     found = _checked(live, meant, gateway.database)
     return {
         "scenario": scenario.name,
-        "seed": seed,
+        "seed": live.seed,
         "broker": broker.kind,
         "page": gateway.page,
         "stations_on_page": len(gateway.ask("api/stations")["stations"]),
@@ -173,7 +172,14 @@ def replay(
     }
 
 
-def _planted(place: fleet.Place) -> fleet.Place:
+def linger(live: LiveFleet, gateway: Gateway) -> None:
+    """Keep stations connected and the page up until Ctrl-C, or until the gateway ends."""
+    while gateway.running():
+        live.talk(_LINGER_S)
+
+
+def planted(place: fleet.Place) -> fleet.Place:
+    """The place with a threshold that is not what was meant."""
     settings = {**place.compiled["settings"], **PLANTED.get(place.node, {})}
     return replace(place, compiled={**place.compiled, "settings": settings})
 

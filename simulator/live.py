@@ -58,9 +58,9 @@ class LiveFleet(Fleet):
         self.links: list[SocketLink] = []
         self.pace: list[tuple[float, int]] = []  # (unix time, virtual ms): when what was lived through
         self.broken = False
-        for i, place in enumerate(all_places):
+        for place in all_places:
             body, link = LiveBody(), SocketLink("127.0.0.1", port)
-            station = self.furnish(place, body, i, link)
+            station = self.furnish(place, body, place.number, link)
             self.agenda.join(station, place.boots_ms)
             self.stations.append(station)
             self.bodies.append(body)

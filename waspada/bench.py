@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import InputError
 from tqdm import tqdm
+
+from simulator.errors import InputError
 
 Figures = list[dict[str, Any]]
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"

@@ -8,10 +8,11 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from simulator import scenario as scenarios
-from simulator.demo import Options, district, replay
-from simulator.errors import InputError
 from tqdm import tqdm
+
+from simulator import scenario as scenarios
+from simulator.demo import Options, district, linger, replay
+from simulator.errors import InputError
 
 DEFAULT_MINUTES = 4.0
 
@@ -35,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--seed {args.seed}: allowed are 0 and more")
     scenario = scenarios.load("first_light")
     options = Options(None if args.headless else args.minutes, args.broker, args.planted, args.seed)
-    with tempfile.TemporaryDirectory(prefix="waspada-demo-") as folder, district(scenario, Path(folder), options) as (broker, gateway):
+    with (
+        tempfile.TemporaryDirectory(prefix="waspada-demo-") as folder,
+        district(scenario, Path(folder), options) as (broker, gateway, live, meant),
+    ):
         if not args.headless:
             print(f"The page is at {gateway.page} (broker: {broker.kind}). Ctrl-C ends the demo.", file=sys.stderr)
             if args.open:
@@ -43,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         hours = scenario.span_ms / 3_600_000
         bar_format = "{desc} {percentage:3.0f}% |{bar}| {n:.1f} of {total:.0f} h [{elapsed}<{remaining}]"
         with tqdm(total=hours, desc="flood", bar_format=bar_format, file=sys.stderr) as bar:
-            result = replay(scenario, broker, gateway, options, lambda t_ms: bar.update(t_ms / 3_600_000 - bar.n))
+            result = replay(live, meant, broker, gateway, options, lambda t_ms: bar.update(t_ms / 3_600_000 - bar.n))
         balanced = result["settled"] and not any(
             result[key] for key in ("lost", "duplicates_stored", "false_alarms", "missed_alarms")
         )
@@ -52,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         if not args.headless:
             print(f"The page stays at {gateway.page} until Ctrl-C.", file=sys.stderr)
             try:
-                gateway.wait()
+                linger(live, gateway)
             except KeyboardInterrupt:
                 print("ended", file=sys.stderr)
     if args.json:
