@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from gateway import marks
-from gateway.ingest import Ingest
-from gateway.store import SqliteStore
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gateway import marks
+from gateway.ingest import Ingest
+from gateway.store import SqliteStore
 from tests.gateway.district import T0_S, dropped, pack, reading, time_fix, topic
 
 STREAMS = ("readings", "event")

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+
 from gateway.ingest import Ingest
 from gateway.store import SqliteStore
-
 from tests.gateway.district import T0_S, pack, reading, settings, status, topic
 
 WIRE = (Path(__file__).parents[2] / "docs" / "wire.md").read_text()
@@ -107,11 +107,11 @@ def test_what_the_gateway_says_is_the_wire_pages_example():
     for seq in range(1, 8):
         ingest.take(topic("event"), pack(1, seq, {"n": "boot", "vs": "power"}), 1000)
     ingest.flush(0)
-    said = dict((name, payload.decode()) for name, payload, _ in ingest.due(3000))
+    said = {name: payload.decode() for name, payload, _ in ingest.due(3000)}
     assert said[topic("resend")] in EXAMPLES
     for seq in range(101, 118):
         ingest.take(topic("readings"), reading(1, seq), 4000)
-    said = dict((name, payload.decode()) for name, payload, _ in ingest.flush(5000))
+    said = {name: payload.decode() for name, payload, _ in ingest.flush(5000)}
     assert said == {topic("committed"): next(e for e in EXAMPLES if e.startswith('{"life"') and '"event"' in e)}
 
 
