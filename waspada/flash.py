@@ -22,7 +22,7 @@ import serial
 import node
 from node.core.settings import Settings
 from simulator.errors import InputError
-from waspada.console import FORGET_LINE, PROMPT, open_port, read_until
+from waspada.console import FORGET_LINE, PROMPT, open_port
 
 # chip -> (its number in an image's header, where the image belongs)
 CHIPS = {"esp32": (0, 0x1000), "esp32s2": (2, 0x1000), "esp32c3": (5, 0), "esp32s3": (9, 0), "esp32c6": (13, 0)}
@@ -232,10 +232,23 @@ def to_repl(port_name: str) -> None:
         with contextlib.suppress(serial.SerialException, OSError, InputError), open_port(port_name) as port:
             while time.monotonic() < deadline:
                 port.write(TO_REPL)
-                if read_until(port, REPL, 2) is not None and read_until(port, REPL, 0.5) is None:
-                    return  # and it stays there
+                if read_until_quiet(port).endswith(REPL):
+                    return
         time.sleep(0.5)
     raise InputError(f"{port_name}: no MicroPython prompt within {REPL_WITHIN_S:g} s; press its reset button and try again")
+
+
+def read_until_quiet(port: serial.Serial, quiet_s: float = 0.7, most_s: float = 5) -> bytes:
+    """What a board says until it has nothing more to say."""
+    data = b""
+    end = time.monotonic() + most_s
+    quiet_at = time.monotonic() + quiet_s
+    while time.monotonic() < min(quiet_at, end):
+        more = port.read(max(1, port.in_waiting))
+        if more:
+            data += more
+            quiet_at = time.monotonic() + quiet_s
+    return data
 
 
 def look(port: str) -> str | None:

@@ -1,7 +1,6 @@
 """`waspada flash`: the real MicroPython 1.25 image to a bootloader without a chip, the application to the VM behind a cable."""
 
 import contextlib
-import hashlib
 import json
 import os
 import select
@@ -91,8 +90,11 @@ class Cable:
                 os.close(far)
 
     def _pump(self, near, far):
+        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with near:
             while True:
+                if hasattr(socket, "TCP_QUICKACK"):  # or every small write of the tool waits 40 ms
+                    near.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                 ready = select.select([near, far], [], [], 120)[0]
                 for source, target in ((near.fileno(), far), (far, near.fileno())):
                     if source in ready or (source == near.fileno() and near in ready):
@@ -138,9 +140,9 @@ def test_an_empty_board_becomes_a_station(image, station_file, flash_folder):
             done = waspada(cable.url, "--station", station_file, "--image", image, "--yes", "--json")
         finally:
             cable.close()
-        assert done.returncode == 0, done.stderr
-        written = read_back(port, image)
-    assert written == hashlib.sha256(image.read_bytes()).hexdigest()
+    assert done.returncode == 0, done.stderr
+    assert f"Wrote {image.stat().st_size} bytes" in done.stderr
+    assert "Hash of data verified" in done.stderr  # esptool compares the flash's MD5 with the file's
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["first_line"] == "waspada station dr01"
     kept = json.loads((flash_folder / "station.json").read_text())
@@ -148,15 +150,6 @@ def test_an_empty_board_becomes_a_station(image, station_file, flash_folder):
     assert not list((flash_folder / "node").rglob("*.py"))
     assert {path.name for path in flash_folder.glob("*.py")} == {"boot.py", "main.py"}
     print(f"{result['files']} files, {result['bytes']} bytes")
-
-
-def read_back(port, image):
-    """SHA-256 of what the flash holds where the image belongs; esptool itself set size and mode in the header, so those count as ours."""
-    read = image.with_name("read.bin")
-    command = [sys.executable, "-m", "esptool", "--chip", "esp32", "--port", f"socket://127.0.0.1:{port}"]
-    size = image.stat().st_size
-    subprocess.run([*command, "read-flash", "0x1000", str(size), str(read)], check=True, capture_output=True, timeout=120)
-    return hashlib.sha256(read.read_bytes()).hexdigest()
 
 
 def test_a_running_station_gets_a_new_application_and_keeps_life_and_journal(station_file, flash_folder):
