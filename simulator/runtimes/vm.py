@@ -50,7 +50,7 @@ def program() -> str:
 
 class VMBody:
     def __init__(self, name: str, heap: str) -> None:
-        """`heap`: as `-X heapsize=` takes it; 100wk are 102,400 words of the machine."""
+        """`heap`: as `-X heapsize=` takes it; 120wk hold here (64 bit, 240 KB) what 120 KB hold on a 32-bit chip."""
         self._name = name
         self._heap = heap
         self._program = program()

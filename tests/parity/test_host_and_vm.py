@@ -4,10 +4,8 @@ import msgspec
 import pytest
 
 from simulator import scenario
-from simulator.run import simulate
+from simulator.run import HEAP, simulate
 from simulator.runtimes.vm import VMError
-
-HEAP = "100wk"
 
 
 def flood(**changes) -> scenario.Scenario:
