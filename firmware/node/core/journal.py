@@ -156,9 +156,11 @@ class Log:
             number += 1
         head = struct.pack("<IIIII", _MAGIC, self.boot, self.prev_boot, self.prev_seq, self.seq + 1)
         name = self._name(number)
+        head += struct.pack("<I", _crc(head))
         if self._storage.size(name):
-            self._storage.remove(name)  # torn when an append failed
-        self._storage.append(name, head + struct.pack("<I", _crc(head)))
+            self._storage.replace(name, head)  # torn when an append failed; it may be all that knows prev_boot
+        else:
+            self._storage.append(name, head)
         self.last = number
         self._opened = self.seq + 1
         self._size = _HEADER_SIZE
