@@ -54,6 +54,16 @@ def simulate_figures(progress: Callable[[str], None]) -> list[dict[str, Any]]:
         figures.append(_figure(f"samples, {stations} stations", report["steps_per_s"], "1/s", heap_per_s))
         calls = report["kpi"]["actor_runs"] / report["wall_s"]
         figures.append(_figure(f"scheduled calls, {stations} stations", round(calls), "1/s", heap_per_s))
+        cost = heap_per_s / report["steps_per_s"]
+        figures.append(
+            {
+                "name": f"cost of a sample, {stations} stations",
+                "value": round(cost),
+                "unit": "bare callbacks",
+                "reference": f"bare heap: {heap_per_s:,.0f}/s",
+                "ratio": cost,
+            }
+        )
     progress("real MicroPython VM, 12 stations, 2 h")
     host = simulate(msgspec.structs.replace(whole, hours=2))
     vm = simulate(msgspec.structs.replace(whole, hours=2), runtime="vm")
@@ -67,7 +77,7 @@ def simulate_figures(progress: Callable[[str], None]) -> list[dict[str, Any]]:
         }
     )
     progress("where the time goes")
-    return figures + shares(msgspec.structs.replace(whole, hours=6))
+    return figures + shares(msgspec.structs.replace(whole, hours=24))
 
 
 def _figure(name: str, value: float, unit: str, heap_per_s: float) -> dict[str, Any]:
