@@ -91,7 +91,7 @@ def _decode(path: str, kind: Any) -> Any:
 def _sentence(path: str, message: str, kind: Any) -> str:
     """msgspec's message with the file, the key, and for an unknown key those that exist."""
     what, _, where = message.partition(" - at ")
-    key = where.strip("`$").lstrip(".")
+    key = where.strip("`$").replace("[...]", ".<node>").lstrip(".")
     unknown = re.fullmatch(r"Object contains unknown field `(.+)`", what)
     if unknown:
         table = _table(kind, key)
@@ -101,10 +101,11 @@ def _sentence(path: str, message: str, kind: Any) -> str:
 
 
 def _table(kind: Any, key: str) -> Any:
+    """The table that a key of the file names."""
     for part in key.split(".") if key else ():
-        if get_origin(kind) is dict or part == "...":
+        if part == "<node>":
             kind = get_args(kind)[-1]
-        else:
+        elif isinstance(kind, type) and issubclass(kind, Struct):
             kind = next((f.type for f in msgspec.structs.fields(kind) if f.name == part), None)
     if get_origin(kind) is dict:
         kind = get_args(kind)[-1]

@@ -6,6 +6,7 @@ The session is persistent (clean_session 0) and QoS is 1: the broker keeps what 
 
 import asyncio
 import contextlib
+import os
 import random
 import time
 from collections import deque
@@ -29,6 +30,11 @@ REFUSALS = {
     4: "user or password is wrong",
     5: "this gateway is not authorized",
 }
+
+
+def why(error: OSError) -> str:
+    """The system's own words; asyncio's repeat the address."""
+    return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error.strerror or error).lower()
 
 
 class Taker(Protocol):
@@ -62,6 +68,7 @@ class Connection(asyncio.Protocol):
         self.client_id = client_id
         self.filters = filters
         self.keepalive_s = keepalive_s
+        self.ping_s = keepalive_s / 2
         self.trouble: str | None = "not connected yet"
         self.to_acknowledge: list[int] = []
         self._login = (user, password.encode() if password is not None else None)
@@ -101,7 +108,7 @@ class Connection(asyncio.Protocol):
         except TimeoutError:
             return "it does not answer"
         except OSError as error:
-            return (error.strerror or str(error)).lower()
+            return why(error)
         alive = asyncio.create_task(self._keep_alive())
         try:
             return await self._ended
@@ -117,7 +124,7 @@ class Connection(asyncio.Protocol):
         while True:
             self._heard = False
             self._write(mqtt.PINGREQ_BYTES)
-            await asyncio.sleep(self.keepalive_s / 2)
+            await asyncio.sleep(self.ping_s)
             if not self._heard and not self._paused:
                 self._end("it has fallen silent")
 

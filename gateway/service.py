@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from gateway.config import Config, ConfigError
+from gateway.connection import why
 from gateway.ingest import Ingest
 from gateway.intake import Intake, wall_ms
 from gateway.store import SqliteStore, StoreError
@@ -37,10 +38,8 @@ def _listener(config: Config) -> socket.socket | None:
     try:
         return socket.create_server(address, backlog=128)
     except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise ConfigError(
-            f"the page can't be served at {address[0]}:{address[1]} ({why}): choose another web.port"
-        ) from None
+        where = f"{address[0]}:{address[1]}"
+        raise ConfigError(f"the page can't be served at {where} ({why(error)}): choose another web.port") from None
 
 
 async def serve(config: Config, store: SqliteStore, listener: socket.socket | None) -> dict[str, Any]:

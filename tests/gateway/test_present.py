@@ -1,0 +1,156 @@
+"""What a person is shown: words beside colours, ages, order, and never a silent station as normal."""
+
+import pytest
+
+from gateway.config import Station
+from gateway.reading import SERIES_LIMIT, Facts, slope, thinned
+from gateway.web.present import bar, distance, sentence, shown, trend
+
+NOW = 1_600_000_000_000
+LINES = {"alert": 0.6, "warning": 1.0, "danger": 1.5}
+
+
+def facts(level=1.25, q=2, age_s=30, alarm="warning", **more):
+    point = {"unit": "m", "v": level, "vs": None if level is not None else "no_answer", "q": q}
+    given = {"t_ms": NOW - age_s * 1000, "received_ms": NOW, "points": {"level": point}, "lines": LINES, "alarm": alarm}
+    return Facts("demo", "dr01", **(given | more))
+
+
+def seen(known, **about):
+    return shown(known, Station(**about), NOW, 900)
+
+
+def test_a_state_has_a_word_in_two_languages_and_a_mark():
+    for state, word, local in (
+        ("alert", "Alert", "waspada"),
+        ("warning", "Warning", "amaran"),
+        ("danger", "Danger", "bahaya"),
+    ):
+        words = seen(facts(alarm=state))["state_words"]
+        assert (words["en"], words["ms"]) == (word, local) and words["mark"]
+
+
+# (status, age, what the page calls it)
+CONTACT = (
+    ("online", 30, "ok"),
+    ("online", 901, "stale"),
+    ("sleeping", 901, "sleeping"),
+    ("unreachable", 30, "unreachable"),
+    ("maintenance", 30, "maintenance"),
+    (None, 30, "ok"),
+)
+
+
+@pytest.mark.parametrize(("status", "age_s", "contact"), CONTACT)
+def test_a_station_that_does_not_speak_is_not_shown_as_normal(status, age_s, contact):
+    station = seen(facts(alarm="normal", status=status, age_s=age_s))
+    assert station["contact"] == contact
+    assert station["silent"] == (contact != "ok")
+    assert station["age_s"] == age_s
+
+
+def test_a_station_that_never_read_anything_is_unknown():
+    station = seen(Facts("demo", "dr01", status="online"))
+    assert (station["state"], station["contact"], station["level_m"]) == ("unknown", "never", None)
+
+
+def test_worst_comes_first_and_a_silent_danger_before_a_speaking_warning():
+    given = [
+        facts(alarm="normal"),
+        facts(alarm="warning"),
+        facts(alarm="danger", status="unreachable"),
+        facts(alarm="danger"),
+    ]
+    assert [seen(f)["rank"] for f in given] == sorted([seen(f)["rank"] for f in given], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("level", "q", "ok", "quality"),
+    [
+        (1.2, 2, True, "good"),
+        (1.2, 3, True, "suspect"),
+        (9.9, 4, False, "failed"),
+        (None, 9, False, "sensor does not answer"),
+    ],
+)
+def test_quality_is_said_in_words(level, q, ok, quality):
+    station = seen(facts(level=level, q=q))
+    assert (station["level_ok"], station["quality"]) == (ok, quality)
+    assert (station["distance"] is None) == (not ok)
+
+
+@pytest.mark.parametrize(
+    ("level", "words"),
+    [
+        (0.2, "0.40 m below alert"),
+        (0.7, "0.30 m below warning"),
+        (1.25, "0.25 m below danger"),
+        (1.8, "0.30 m above danger"),
+    ],
+)
+def test_the_distance_names_the_next_line(level, words):
+    assert distance(level, LINES, "normal") == words
+
+
+@pytest.mark.parametrize(
+    ("rise", "words"), [(None, "no trend yet"), (0.01, "steady"), (0.25, "rising 0.25 m/h"), (-0.5, "falling 0.50 m/h")]
+)
+def test_the_trend_is_an_arrow_and_words(rise, words):
+    assert trend(rise)["words"] == words
+
+
+def test_the_slope_is_that_of_a_straight_line():
+    rows = [(t * 60_000, 1 + 0.3 * t / 60) for t in range(30)]
+    assert slope(rows) == pytest.approx(0.3)
+    assert slope(rows[:2]) is None and slope(rows[:4]) is None
+
+
+@pytest.mark.parametrize("level", [None, -5.0, 0.0, 0.6, 1.4, 30.0])
+def test_the_bar_stays_within_its_hundred_parts(level):
+    drawn = bar(level, LINES)
+    numbers = [n for n in drawn.values() if n is not None]
+    assert all(0 <= n <= 100 for n in numbers) and drawn["alert"] < drawn["warning"] < drawn["danger"]
+    assert bar(level, {}) is None
+
+
+def test_thinning_keeps_peaks_and_everything_doubtful():
+    rows = [(t, 1.0 + (t == 7777) * 0.5, 4 if t % 5000 == 13 else 1) for t in range(40_000)]
+    kept = thinned(rows)
+    assert len(kept) <= SERIES_LIMIT + 16
+    assert (7777, 1.5, 1) in kept and {row for row in rows if row[2] == 4} <= set(kept)
+    assert kept == sorted(kept)
+
+
+def point(name, v=None, vs=None, unit=None):
+    return {"name": name, "v": v, "vs": vs, "unit": unit}
+
+
+# kind of event -> its words
+EVENTS = (
+    (
+        [point("alarm", vs="danger"), point("alarm_from", vs="warning"), point("level", 1.512), point("rise", 1.32)],
+        "Warning → danger at 1.51 m, rising 1.32 m/h",
+    ),
+    ([point("rise_alarm", vs="on"), point("level", 0.41)], "Rises fast at 0.41 m"),
+    (
+        [
+            point("settings", vs="console"),
+            point("old:level.danger", 1.5, unit="m"),
+            point("new:level.danger", 1.2, unit="m"),
+        ],
+        "Settings changed by console: level.danger 1.5 → 1.2 m",
+    ),
+    (
+        [point("dropped", vs="readings"), point("of_boot", 2), point("first_seq", 120), point("last_seq", 180)],
+        "Gave up readings 120 to 180 of boot 2",
+    ),
+    ([point("sensor", vs="fault"), point("reason", vs="no_answer")], "Sensor fault: sensor does not answer"),
+    ([point("boot", vs="watchdog")], "Started (watchdog)"),
+    ([point("shelved_s", 600)], "Siren shelved for 600 s"),
+    ([point("something_new", 3)], "something_new: 3"),
+)
+
+
+@pytest.mark.parametrize(("points", "words"), EVENTS, ids=[row[0][0]["name"] for row in EVENTS])
+def test_an_event_reads_as_a_sentence(points, words):
+    assert sentence({"kind": points[0]["name"], "points": points}) == words
