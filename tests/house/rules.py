@@ -126,8 +126,10 @@ RULES = (
         ("await asyncio.sleep(0)",),
         allowed={
             "firmware/main.py": "the board's outer loop idles here until the app has work",
+            "simulator/demo.py": "the rim: waits for another process to answer, with a deadline",
             "simulator/local_broker.py": "the rim: waits for another process to listen, with a deadline",
             "tests/board/test_console_on_vm.py": "the rim: a VM in real time behind a pty; silence is waited for, 6 s",
+            "tests/board/test_flash.py": "the rim: waits for a port and a file of other processes, with a deadline",
             "tests/board/test_main_in_vm.py": "the rim: waits for a file that another process writes, with a deadline",
         },
     ),

@@ -1,8 +1,10 @@
 """Imports point inward. The table says who may import what; everything else is a breach."""
 
 import ast
+import functools
 import sys
 import tomllib
+from collections.abc import Mapping
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -116,6 +118,11 @@ def _declared() -> dict[str, set[str]]:
     return {"runtime": runtime, "build": build, "all": build | extras}
 
 
+@functools.cache
+def _installed() -> Mapping[str, list[str]]:
+    return packages_distributions()
+
+
 def _plain(requirement: str) -> str:
     name = requirement
     for mark in "<>=!~[; ":
@@ -129,7 +136,7 @@ def undeclared(name: str, tree: ast.AST, declared: dict[str, set[str]]) -> list[
         return []
     kind = "build" if name in BUILDING else "runtime" if name.startswith(ROOMS_ON_A_PC) else "all"
     may = declared[kind]
-    installed = packages_distributions()
+    installed = _installed()
     found = []
     for line, module in imports(tree):
         top = module.split(".")[0]
