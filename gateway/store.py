@@ -48,8 +48,8 @@ CREATE TABLE quarantine (id INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last
   reason TEXT NOT NULL, size INTEGER NOT NULL, hash INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (topic, hash));
 CREATE VIEW points_final AS
   SELECT n.district, n.node, l.life, r.stream, r.boot, r.seq, r.t_ms, r.up_ms, r.received_ms, m.name, m.unit, p.v, p.vs,
-    COALESCE((SELECT x.q1 FROM records f JOIN points x ON x.record_id = f.id AND x.name_id = p.name_id AND x.q1 IS NOT NULL
-      WHERE f.life_id = r.life_id AND f.stream = r.stream AND f.boot = r.boot AND f.seq = r.seq + 1), p.q) AS q,
+    CASE WHEN p.v IS NULL THEN p.q ELSE COALESCE((SELECT x.q1 FROM records f JOIN points x ON x.record_id = f.id AND x.name_id = p.name_id AND x.q1 IS NOT NULL
+      WHERE f.life_id = r.life_id AND f.stream = r.stream AND f.boot = r.boot AND f.seq = r.seq + 1), p.q) END AS q,
     r.life_id, r.kind
   FROM records r JOIN points p ON p.record_id = r.id JOIN names m ON m.id = p.name_id
     JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id;

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -38,8 +39,9 @@ class Live:
         self._listeners: set[asyncio.Queue[str]] = set()
         self._trouble: str | None = None
         self._newest_ms = 0
-        for key in reading.nodes():
-            self._ask(key)
+        # all that was kept before is shown from the start
+        intake.ingest.touched.update(reading.nodes())
+        self._touched(len(intake.ingest.touched))
 
     def now_ms(self) -> int:
         """The clock ages are counted by."""
@@ -48,11 +50,14 @@ class Live:
     def _ask(self, key: Key) -> None:
         facts = self._reading.facts(*key)
         if facts is not None:
-            self._facts[key] = facts
             self._newest_ms = max(self._newest_ms, facts.t_ms or 0)
+            self._render(self._shown(facts))  # a station that can't be shown must not become one of those that are
+            self._facts[key] = facts
 
     def station(self, key: Key) -> dict[str, Any]:
-        facts = self._facts[key]
+        return self._shown(self._facts[key])
+
+    def _shown(self, facts: Facts) -> dict[str, Any]:
         about = self._config.stations.get(facts.node, _UNSAID)
         return shown(facts, about, self.now_ms(), self._config.stale_s)
 
@@ -152,17 +157,21 @@ class Live:
                 alive_at = now
                 self._tell(self._event(cards))
 
-    def _touched(self) -> set[Key]:
+    def _touched(self, at_once: int = AT_ONCE) -> set[Key]:
         touched = self._intake.ingest.touched
-        keys = {touched.pop() for _ in range(min(AT_ONCE, len(touched)))}
-        try:
-            for key in keys:
+        keys = {touched.pop() for _ in range(min(at_once, len(touched)))}
+        self._trouble = None
+        for key in list(keys):
+            try:
                 self._ask(key)
-            self._trouble = None
-        except StoreError as error:
-            self._trouble = str(error)
-            touched |= keys
-            return set()
+            except StoreError as error:
+                self._trouble = str(error)
+                touched.add(key)
+            except Exception as error:
+                # Nothing a station says may take the page, and with it the gateway, down.
+                self._trouble = f"station {key[1]} can't be shown ({type(error).__name__}: {error})"
+                traceback.print_exc()
+                keys.discard(key)
         return keys
 
     def _changed(self, keys: set[Key]) -> list[dict[str, Any]]:

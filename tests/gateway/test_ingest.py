@@ -308,3 +308,8 @@ def test_same_node_name_in_two_districts_are_two_nodes(district):
         ("other", 2.0),
     ]
     assert LIFE in {row[2] for row in district.store.load().lives}
+
+
+def test_a_missing_reading_stays_missing_whatever_the_next_one_says(district):
+    district.take(reading(1, 1, None), reading(1, 2, 1.0, q1=1))
+    assert district.rows("SELECT v, q FROM points_final WHERE name = 'level' AND seq = 1") == [(None, 9)]

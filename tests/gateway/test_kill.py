@@ -174,7 +174,7 @@ def test_nothing_is_lost_or_there_twice_when_the_broker_is_killed(tmp_path):
                     station.make()
                 broker.start()
             keys = {(s.node, *key) for s in stations for key in s.made}
-            wait_until(lambda: not any([s.insist(3) for s in stations]), 120, "everything committed")
+            wait_until(lambda: sum(s.insist(3) for s in stations) == 0, 120, "everything committed")
         finally:
             for station in stations:
                 station.close()
