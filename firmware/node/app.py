@@ -24,6 +24,8 @@ def count_boot(storage, logs):
         boot = int(storage.read(_BOOT_FILE, 0, 12) or b"0")
     except ValueError:
         pass
+    if not 0 <= boot < 1 << 31:
+        boot = 0
     boot = max(boot, logs[0].prev_boot, logs[1].prev_boot) + 1
     storage.replace(_BOOT_FILE, b"%d" % boot)
     for log in logs:
