@@ -13,7 +13,8 @@ from node.core.journal import EVENT, READINGS, Cursor, seq_of
 from node.core.measurements import STREAMS
 from node.version import VERSION
 
-_IDLE_MS = 30000
+_IDLE_MS = 3600000  # nothing to do until bytes or records come; the client's pings come before
+_KEEPALIVE_S = 150  # more than two samples apart: readings keep the connection alive and pings do not double the traffic
 _OPEN_LIMIT_MS = 15000
 _POLL_MS = 20  # a link that is opening, or that took less than it was given, is looked at this often
 _HOLD_MS = 5000  # after a boot, wait this long for the retained `committed` before sending what may be kept already
@@ -54,7 +55,7 @@ class Uplink:
             1,
         )
         topics = ((self._root + "committed", 1), (self._root + "resend", 1))
-        self.client = Client("%s-%s" % (station["district"], station["node"]), will=will, subscriptions=topics)
+        self.client = Client("%s-%s" % (station["district"], station["node"]), keepalive_s=_KEEPALIVE_S, will=will, subscriptions=topics)
         self.client.on_message = self._message
         self.client.on_acked = self._acked
         self._input = bytearray(512)
@@ -68,6 +69,7 @@ class Uplink:
         self._online = False
         self._acked_key = [(0, 0), (0, 0)]  # newest key acknowledged, per stream
         self.mark = [(0, 0), (0, 0)]  # committed
+        self._through = [-1, -1]  # seq of the log when its cursor had read everything
         self._move = [0, 0]  # 0, _SKIP or _REWIND: storage is not touched while a message is taken in
         self._again_at = [-1, -1]
         self._again_ms = [_AGAIN_MS, _AGAIN_MS]
@@ -175,9 +177,15 @@ class Uplink:
         return _IDLE_MS
 
     def _send_next(self, now_ms, stream):
+        seq = self._logs[stream].seq
+        if seq == self._through[stream] or not self.client.room():
+            return False
         cursor = self._next[stream]
         at = cursor.peek()
-        if not at or not self._send(now_ms, stream, at):
+        if not at:
+            self._through[stream] = seq
+            return False
+        if not self._send(now_ms, stream, at):
             return False
         cursor.advance(at[3])
         return True
@@ -190,6 +198,7 @@ class Uplink:
 
     def _follow_mark(self, stream):
         """What is kept is passed over, or everything after it sent again; then its segments go."""
+        self._through[stream] = -1
         boot, seq = self.mark[stream]
         cursor = self._next[stream]
         if self._move[stream] == _REWIND:

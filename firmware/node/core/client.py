@@ -115,6 +115,10 @@ class Client:
         """The first `count` bytes of `out` were written."""
         self.out[:count] = b""
 
+    def room(self) -> bool:
+        """Whether `publish` would take a QoS 1 message now."""
+        return self.state == UP and len(self.out) < self._packet_limit and len(self._sent) < self._window
+
     def publish(self, now_ms: int, topic: str, payload, qos: int, retain, token=None) -> bool:
         """Queue a message. False, and nothing done: not UP, the window is full, or `out` holds a whole packet_limit.
 
