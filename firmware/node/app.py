@@ -113,10 +113,10 @@ class App:
         if self._now_ms < 0:
             self._boot()
         self._now_ms = now_ms
+        writing = self._console.step()  # first: what was typed shows in this step's sound
         gauge = self.gauge
         if gauge.step(now_ms, self._uptime.seconds):
             self._record(now_ms)
-        writing = self._console.step()
         wait = gauge.due_in(now_ms)
         return _CONSOLE_MS if writing and wait > _CONSOLE_MS else wait
 
