@@ -12,7 +12,7 @@ WORDS = {
     "warning": ("Warning", "amaran", "◆"),
     "alert": ("Alert", "waspada", "▲"),
     "normal": ("Normal", "normal", "●"),
-    "unknown": ("No reading", "tiada bacaan", "○"),
+    "unknown": ("No usable reading", "tiada bacaan", "○"),
 }
 ORDER = ("danger", "warning", "alert", "unknown", "normal")
 QUALITY = {1: "good", 2: "good", 3: "suspect", 4: "failed", 9: "no reading"}
@@ -35,7 +35,7 @@ def shown(facts: Facts, about: Station, now_ms: int, stale_s: int) -> dict[str, 
     battery = facts.points.get("battery", {})
     seen_ms = facts.t_ms if facts.t_ms is not None else facts.received_ms
     contact = _contact(facts, seen_ms, now_ms, stale_s)
-    state = facts.alarm or "unknown"
+    state = _state(facts, level)
     return {
         "district": facts.district,
         "node": facts.node,
@@ -70,6 +70,14 @@ def shown(facts: Facts, about: Station, now_ms: int, stale_s: int) -> dict[str, 
 def rank(state: str, contact: str) -> int:
     """Worst first; of the same state those that still speak come first."""
     return 2 * ORDER.index(state) + (contact != "ok")
+
+
+def _state(facts: Facts, level: dict[str, Any]) -> str:
+    """The station's own word; but a sensor that reads nothing is no reason to call the water normal."""
+    blind = level.get("v") is None or facts.lasting.get("sensor") == "fault"
+    if facts.alarm is None or (facts.alarm == "normal" and blind):
+        return "unknown"
+    return facts.alarm
 
 
 def _contact(facts: Facts, seen_ms: int | None, now_ms: int, stale_s: int) -> str:

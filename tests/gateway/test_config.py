@@ -114,3 +114,13 @@ def test_a_signal_ends_the_gateway_with_0_and_says_what_was_done(tmp_path, numbe
         wait_until(lambda: gateway.ask("/api/stations")["stations"] == [], what="the page")
         assert gateway.signal(number) == 0
         assert gateway.said == []
+
+
+def test_the_configuration_in_the_readme_is_allowed_and_names_every_key(tmp_path):
+    text = (ROOT / "gateway" / "README.md").read_text().split("```toml\n")[1].split("```")[0]
+    (tmp_path / "gateway.toml").write_text(text)
+    (tmp_path / "stations.toml").write_text("")
+    config = load(str(tmp_path / "gateway.toml"))
+    for table in (config, config.broker, config.web, config.stations["dr01"]):
+        for key in table.__struct_fields__:
+            assert key in text, key

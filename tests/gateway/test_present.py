@@ -154,3 +154,10 @@ EVENTS = (
 @pytest.mark.parametrize(("points", "words"), EVENTS, ids=[row[0][0]["name"] for row in EVENTS])
 def test_an_event_reads_as_a_sentence(points, words):
     assert sentence({"kind": points[0]["name"], "points": points}) == words
+
+
+def test_a_station_with_a_blind_sensor_is_not_called_normal_but_keeps_its_alarm():
+    assert seen(facts(level=None, q=9, alarm="normal"))["state"] == "unknown"
+    assert seen(facts(alarm="normal", lasting={"sensor": "fault"}))["state"] == "unknown"
+    assert seen(facts(alarm="normal", lasting={"sensor": "ok"}))["state"] == "normal"
+    assert seen(facts(level=None, q=9, alarm="danger"))["state"] == "danger"
