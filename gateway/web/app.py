@@ -1,6 +1,7 @@
 """Routes of the page and the API. Everything is read-only."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,68 +77,69 @@ def card_of(templates: Environment) -> Callable[[dict[str, Any]], str]:
     return lambda station: template.render(s=station)
 
 
-def make_app(config: Config, store: SqliteStore, live: Live, templates: Environment) -> Starlette:
-    """The application; `live` is watched elsewhere."""
+class Pages:
+    """What is answered. `live` knows the stations as they are shown now; what may take long asks the database in a thread."""
 
-    async def ask(question: Callable[[Reading], Any]) -> Any:
-        """A question that may take long: in a thread, on a connection of its own."""
+    def __init__(self, config: Config, store: SqliteStore, live: Live, templates: Environment) -> None:
+        self._config = config
+        self._store = store
+        self._live = live
+        self._templates = templates
+
+    async def _ask(self, question: Callable[[Reading], Any]) -> Any:
+        """On a connection of its own, so that neither ingest nor another page waits."""
+        if self._store.path == ":memory:":
+            return question(Reading(self._store.connection()))
 
         def answer() -> Any:
-            db = store.connection()
-            try:
+            with contextlib.closing(self._store.connection()) as db:
                 return question(Reading(db))
-            finally:
-                if store.path != ":memory:":
-                    db.close()
 
-        return answer() if store.path == ":memory:" else await asyncio.to_thread(answer)
+        return await asyncio.to_thread(answer)
 
-    async def page(request: Request) -> Response:
-        stations = live.stations()
+    async def page(self, request: Request) -> Response:
+        stations = self._live.stations()
         counts = {state: sum(s["state"] == state and not s["silent"] for s in stations) for state in ORDER}
-        text = templates.get_template("page.html").render(
-            title=config.title,
-            district=config.district,
+        text = self._templates.get_template("page.html").render(
+            title=self._config.title,
+            district=self._config.district,
             stations=stations,
             counts=counts,
             silent=sum(s["silent"] for s in stations),
-            health=live.health(),
-            stale_s=config.stale_s,
+            health=self._live.health(),
+            stale_s=self._config.stale_s,
         )
         return HTMLResponse(text)
 
-    async def stations(request: Request) -> Response:
-        return JSONResponse({"now_ms": live.now_ms(), "stations": live.stations()})
+    async def stations(self, request: Request) -> Response:
+        return JSONResponse({"now_ms": self._live.now_ms(), "stations": self._live.stations()})
 
-    async def series(request: Request) -> Response:
-        key = live.find(request.path_params["node"], request.query_params.get("district"))
+    async def series(self, request: Request) -> Response:
+        key = self._live.find(request.path_params["node"], request.query_params.get("district"))
         if key is None:
             return JSONResponse({"error": f"there is no station {request.path_params['node']}"}, 404)
         hours = _number(request, "hours", 24, 1, HOURS_LIMIT)
         name = request.query_params.get("name", "level")
-        now_ms = live.now_ms()
+        now_ms = self._live.now_ms()
         since_ms = _number(request, "since_ms", now_ms - hours * 3_600_000, 0, 2**53)
-        station = live.station(key)
-        rows = await ask(lambda reading: reading.series(*key, name, since_ms, 2**53))
+        rows = await self._ask(lambda reading: reading.series(*key, name, since_ms, 2**53))
         columns = {"t_ms": [r[0] for r in rows], "v": [r[1] for r in rows], "q": [r[2] for r in rows]}
-        return JSONResponse(
-            {"node": key[1], "district": key[0], "name": name, "now_ms": now_ms, "lines": station["lines"], **columns}
-        )
+        about = {"node": key[1], "district": key[0], "name": name, "now_ms": now_ms}
+        return JSONResponse({**about, "lines": self._live.station(key)["lines"], **columns})
 
-    async def events(request: Request) -> Response:
+    async def events(self, request: Request) -> Response:
         node, district = request.query_params.get("node"), request.query_params.get("district")
         limit = _number(request, "limit", 50, 1, 500)
-        found = await ask(lambda reading: reading.events(limit, district, node))
-        return JSONResponse(
-            {"now_ms": live.now_ms(), "events": [{**event, "text": sentence(event)} for event in found]}
-        )
+        found = await self._ask(lambda reading: reading.events(limit, district, node))
+        events = [{**event, "text": sentence(event)} for event in found]
+        return JSONResponse({"now_ms": self._live.now_ms(), "events": events})
 
-    async def health(request: Request) -> Response:
-        told = live.health()
+    async def health(self, request: Request) -> Response:
+        told = self._live.health()
         return JSONResponse(told, 200 if told["ok"] else 503)
 
-    async def stream(request: Request) -> Response:
-        queue = live.listen()
+    async def stream(self, request: Request) -> Response:
+        queue = self._live.listen()
         if queue is None:
             return JSONResponse({"error": "too many pages are open"}, 503)
 
@@ -147,20 +149,25 @@ def make_app(config: Config, store: SqliteStore, live: Live, templates: Environm
                 while text := await queue.get():
                     yield text
             finally:
-                live.leave(queue)
+                self._live.leave(queue)
 
         return StreamingResponse(told(), media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
+
+def make_app(config: Config, store: SqliteStore, live: Live, templates: Environment) -> Starlette:
+    """The application; `live` is watched elsewhere."""
+    pages = Pages(config, store, live, templates)
 
     async def refused(request: Request, error: Exception) -> Response:
         return JSONResponse({"error": str(error)}, 400 if isinstance(error, ValueError) else 503)
 
     routes = [
-        Route("/", page),
-        Route("/api/stations", stations),
-        Route("/api/stations/{node}/series", series),
-        Route("/api/events", events),
-        Route("/api/health", health),
-        Route("/api/stream", stream),
+        Route("/", pages.page),
+        Route("/api/stations", pages.stations),
+        Route("/api/stations/{node}/series", pages.series),
+        Route("/api/events", pages.events),
+        Route("/api/health", pages.health),
+        Route("/api/stream", pages.stream),
         Mount("/static", StaticFiles(directory=ROOM / "static")),
     ]
     middleware = [Middleware(Guarded), Middleware(GZipMiddleware, minimum_size=1000)]

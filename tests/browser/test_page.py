@@ -41,16 +41,24 @@ def chromium():
 @pytest.fixture
 def district(tmp_path):
     """Five stations: danger, warning, normal, one that can't be reached, one with a blind sensor."""
-    with Broker(tmp_path) as broker, Gateway(tmp_path, broker.port, STATIONS, free_port()) as gateway:
-        with publisher(broker.port) as client:
-            wait_until(lambda: _listens(client, gateway), what="the gateway's subscription")
-            for node, peak, state in (("dr01", 1.9, "danger"), ("dr02", 1.2, "warning"), ("dr03", 0.3, None), ("dr04", 0.9, "alert")):
-                _speak(client, node, peak, state)
-            _speak(client, "dr05", 0.3, None, blind=True)
-            say(client, "status", status("unreachable", "dr04", bt=None), "dr04")
-            wait_until(lambda: len(gateway.ask("/api/stations")["stations"]) == 5, what="five stations")
-            wait_until(lambda: gateway.count() == 5 * 60 + 4, what="all records")
-            yield broker, gateway, client
+    with (
+        Broker(tmp_path) as broker,
+        Gateway(tmp_path, broker.port, STATIONS, free_port()) as gateway,
+        publisher(broker.port) as client,
+    ):
+        wait_until(lambda: _listens(client, gateway), what="the gateway's subscription")
+        for node, peak, state in (
+            ("dr01", 1.9, "danger"),
+            ("dr02", 1.2, "warning"),
+            ("dr03", 0.3, None),
+            ("dr04", 0.9, "alert"),
+        ):
+            _speak(client, node, peak, state)
+        _speak(client, "dr05", 0.3, None, blind=True)
+        say(client, "status", status("unreachable", "dr04", bt=None), "dr04")
+        wait_until(lambda: len(gateway.ask("/api/stations")["stations"]) == 5, what="five stations")
+        wait_until(lambda: gateway.count() == 5 * 60 + 4, what="all records")
+        yield broker, gateway, client
 
 
 def say(client, name, payload, node):
@@ -70,7 +78,12 @@ def _speak(client, node, peak, state, blind=False):
         level = round(peak * (0.3 + 0.7 * seq / 60), 3)
         missing = blind and seq > 57
         q1 = {1: None, 11: 3, 21: 4}.get(seq, 1)
-        say(client, "readings", reading(1, seq, None if missing else level, q1=q1, node=node, bt=round(now - (60 - seq) * 60, 1)), node)
+        say(
+            client,
+            "readings",
+            reading(1, seq, None if missing else level, q1=q1, node=node, bt=round(now - (60 - seq) * 60, 1)),
+            node,
+        )
     if state:
         say(client, "event", alarm(1, 1, state, level=peak, node=node, bt=now), node)
     if blind:
@@ -82,7 +95,9 @@ class View:
     """A page and everything that went wrong in it."""
 
     def __init__(self, browser, gateway, size, scheme="light"):
-        self.context = browser.new_context(viewport=size, color_scheme=scheme, locale="en-GB", timezone_id="Asia/Kuching")
+        self.context = browser.new_context(
+            viewport=size, color_scheme=scheme, locale="en-GB", timezone_id="Asia/Kuching"
+        )
         self.page = self.context.new_page()
         self.wrong = []
         self.bytes = 0
@@ -128,7 +143,9 @@ def test_states_are_words_worst_first_and_a_silent_one_is_not_normal(view):
     assert words == ["■ Danger bahaya", "◆ Warning amaran", "? No contact", "○ No usable reading", "● Normal"]
     assert "Last known state: alert" in seen.card("Gauge 4").inner_text()
     assert "sensor fault" in seen.card("Gauge 5").inner_text()
-    assert "0.40 m above danger" in seen.card("Gauge 1").inner_text() and "recorded" in seen.card("Gauge 1").inner_text()
+    assert (
+        "0.40 m above danger" in seen.card("Gauge 1").inner_text() and "recorded" in seen.card("Gauge 1").inner_text()
+    )
     assert seen.page.title() == "(1 danger) Waspada"
     assert seen.wrong == []
 
@@ -164,7 +181,9 @@ def test_a_station_opens_by_keyboard_with_its_hydrograph_and_closes_by_escape(vi
     seen.page.wait_for_function("document.activeElement.id === 'detail-title'")
     seen.page.locator("#events", has_text="Normal → warning at 1.20 m").wait_for()
     assert seen.page.locator("#detail-title").inner_text() == "Gauge 2"
-    seen.page.wait_for_function("document.querySelector('#chart').getAttribute('aria-label').includes('60 readings in 24 hours')")
+    seen.page.wait_for_function(
+        "document.querySelector('#chart').getAttribute('aria-label').includes('60 readings in 24 hours')"
+    )
     assert "Source 2" in seen.page.locator("#source").inner_text()
     assert _painted(seen.page) > 2000
     seen.page.get_by_role("button", name="6 h").click()
