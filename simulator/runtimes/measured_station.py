@@ -1,0 +1,199 @@
+"""A river gauge on ports that cost nothing, for measuring: runs in the MicroPython VMs (64 and 32 bit) and imports the firmware only in `make`.
+
+Its broker answers at once and lives in a few bytes; what the ports themselves hold is told by `ports_hold`.
+"""
+
+import gc
+
+STATION = {
+    "node": "dr01", "district": "demo", "life": "5eed0001", "seed": 7,
+    "sensors": [{"driver": "a02yyuw", "bus": "uart1", "gives": "level"},
+                {"driver": "battery", "bus": "adc1", "gives": "battery", "ratio_milli": 5700}],
+    "settings": {"level.alert": 600, "level.warning": 1000, "level.danger": 1500, "sensor.height": 4500},
+}  # fmt: skip
+MASK = (1 << 30) - 1
+
+
+class Uart:
+    def __init__(self):
+        self.mm = 4000
+
+    def open(self):
+        pass
+
+    def close(self):
+        pass
+
+    def read_into(self, buffer):
+        """Five frames, without allocating; nothing while `mm` is 0."""
+        mm = self.mm
+        if not mm:
+            return 0
+        for i in range(0, 20, 4):
+            buffer[i] = 255
+            buffer[i + 1] = mm >> 8
+            buffer[i + 2] = mm & 255
+            buffer[i + 3] = (255 + (mm >> 8) + (mm & 255)) & 255
+        return 20
+
+
+class Adc:
+    def read_uv(self):
+        return 2210000
+
+
+class Output:
+    def __init__(self):
+        self.on = 0
+        self.changes = 0
+
+    def set(self, on):
+        if on != self.on:
+            self.on = on
+            self.changes += 1
+
+
+class Clock:
+    def unix_ms(self):
+        return None
+
+
+class Storage:
+    def __init__(self):
+        self.files = {}
+
+    def names(self):
+        return list(self.files)
+
+    def size(self, name):
+        return len(self.files.get(name, b""))
+
+    def read(self, name, offset, count):
+        return bytes(memoryview(self.files.get(name, b""))[offset : offset + count])
+
+    def append(self, name, data):
+        if name not in self.files:
+            self.files[name] = bytearray()
+        self.files[name].extend(data)
+
+    def replace(self, name, data):
+        self.files[name] = bytes(data)
+
+    def remove(self, name):
+        del self.files[name]
+
+
+class Link:
+    """A connection to a broker that says yes to everything, and commits nothing."""
+
+    def __init__(self):
+        self.up = False
+        self.published = 0
+        self.inbound = b""
+
+    def open(self):
+        self.up = True
+
+    def close(self):
+        self.up = False
+
+    def state(self):
+        return 2 if self.up else 0
+
+    def recv_into(self, buffer):
+        data = self.inbound
+        count = min(len(data), len(buffer))
+        buffer[:count] = data[:count]
+        self.inbound = data[count:]
+        return count
+
+    def send(self, data):
+        at = 0
+        while at < len(data):  # the node writes whole packets
+            first = data[at]
+            size = shift = 0
+            at += 1
+            while True:
+                byte = data[at]
+                at += 1
+                size |= (byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    break
+            if first == 0x10:
+                self.inbound += b"\x20\x02\x00\x00"
+            elif first == 0x82:
+                self.inbound += b"\x90\x04" + bytes(data[at : at + 2]) + b"\x01\x01"
+            elif first == 0xC0:
+                self.inbound += b"\xd0\x00"
+            elif first & 0xF0 == 0x30:
+                self.published += 1
+                topic_end = at + 2 + (data[at] << 8 | data[at + 1])
+                self.inbound += b"\x40\x02" + bytes(data[topic_end : topic_end + 2])
+            at += size
+        return len(data)
+
+
+class Console:
+    def read_into(self, buffer):
+        return 0
+
+    def write(self, data):
+        pass
+
+
+class Ports:
+    def __init__(self):
+        self.clock = Clock()
+        self.storage = Storage()
+        self.link = Link()
+        self.console = Console()
+        self.buses = {"uart1": Uart(), "adc1": Adc()}
+        self.outputs = {"siren": Output(), "strobe": Output()}
+
+
+def ports_hold(ports):
+    """Bytes of the simulated flash: they are not the station's."""
+    return sum([len(data) for data in ports.storage.files.values()])  # any order: a sum
+
+
+def make(ports):
+    from node.app import App
+
+    return App(STATION, ports)
+
+
+def run(app, now, steps):
+    """That many steps from the tick `now`; the tick after them."""
+    for _ in range(steps):
+        now = (now + max(app.step(now), 1)) & MASK
+    return now
+
+
+def timed(samples):
+    """(microseconds of each sample, of each step): a sample is all the steps from its start to its record, told to the broker."""
+    from time import ticks_diff, ticks_us
+
+    ports = Ports()
+    app = make(ports)
+    now = run(app, MASK - 60000, 500)
+    each_sample = []
+    each_step = []
+    spent = 0
+    recorded = app.logs[0].seq
+    while len(each_sample) < samples:
+        ports.buses["uart1"].mm = 4000 - len(each_sample) % 90
+        begun = ticks_us()
+        due = app.step(now)
+        took = ticks_diff(ticks_us(), begun)
+        each_step.append(took)
+        spent += took
+        now = (now + max(due, 1)) & MASK
+        if app.logs[0].seq != recorded:
+            recorded = app.logs[0].seq
+            each_sample.append(spent)
+            spent = 0
+            gc.collect()  # a collection falls between samples, and is measured by itself below
+    begun = ticks_us()
+    gc.collect()
+    return each_sample, each_step, ticks_diff(ticks_us(), begun)
