@@ -152,7 +152,8 @@ def test_states_are_words_worst_first_and_a_silent_one_is_not_normal(view):
 
 def test_the_first_view_is_light_and_asks_nobody_else(view, tmp_path):
     seen = view()
-    seen.page.wait_for_function("document.querySelector('#chart canvas') && document.querySelector('#events li')")
+    seen.page.locator("#chart canvas").wait_for()
+    seen.page.locator("#events li").first.wait_for()
     seen.page.screenshot(path=tmp_path / "desktop.png")
     assert 20_000 < seen.bytes < BUDGET_BYTES
     assert seen.hosts == {seen.address}
@@ -168,7 +169,7 @@ def test_readings_and_alarms_appear_without_reloading(view, district):
     card = seen.card("Gauge 3")
     card.locator(".value", has_text="1.71").wait_for()
     card.locator(".pill", has_text="Danger").wait_for()
-    seen.page.wait_for_function("document.title === '(2 danger) Waspada'")
+    wait_until(lambda: seen.page.title() == "(2 danger) Waspada", what="the title")
     assert seen.page.locator('[data-count="danger"] b').inner_text() == "2"
     assert seen.page.evaluate("performance.timeOrigin") == before
     assert seen.wrong == []
@@ -178,16 +179,14 @@ def test_a_station_opens_by_keyboard_with_its_hydrograph_and_closes_by_escape(vi
     seen = view()
     seen.card("Gauge 2").locator(".open").focus()
     seen.page.keyboard.press("Enter")
-    seen.page.wait_for_function("document.activeElement.id === 'detail-title'")
+    seen.page.locator("#detail-title:focus").wait_for()
     seen.page.locator("#events", has_text="Normal → warning at 1.20 m").wait_for()
     assert seen.page.locator("#detail-title").inner_text() == "Gauge 2"
-    seen.page.wait_for_function(
-        "document.querySelector('#chart').getAttribute('aria-label').includes('60 readings in 24 hours')"
-    )
+    seen.page.locator('#chart[aria-label*="60 readings in 24 hours"]').wait_for()
     assert "Source 2" in seen.page.locator("#source").inner_text()
     assert _painted(seen.page) > 2000
     seen.page.get_by_role("button", name="6 h").click()
-    seen.page.wait_for_function("document.querySelector('#chart-words').textContent.includes('6 hours')")
+    seen.page.locator("#chart-words", has_text="6 hours").wait_for()
     seen.page.keyboard.press("Escape")
     assert seen.page.locator("#detail").is_hidden()
     assert seen.page.evaluate("document.activeElement.textContent") == "Gauge 2"
