@@ -47,8 +47,10 @@ def run(root: str, steps: int | None = None) -> bool:
         app = App(station, ports)
         watchdog = Watchdog(station.get("watchdog_s", 60))  # last: it can't be stopped again
     except (OSError, ValueError, KeyError, TypeError) as e:
-        print("No station runs here: %sstation.json %s. Write one: waspada flash PORT --app-only --station FILE"
-              % (root, "is missing" if isinstance(e, OSError) and not ports else "can't be used (%r)" % e))
+        print(
+            "No station runs here: %sstation.json %s. Write one: waspada flash PORT --app-only --station FILE"
+            % (root, "is missing" if isinstance(e, OSError) and not ports else "can't be used (%r)" % e)
+        )
         micropython.kbd_intr(3)
         return False
     print("waspada station %s" % station["node"])

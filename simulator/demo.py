@@ -27,7 +27,9 @@ _LINGER_S = 0.2
 # Thresholds that a careless hand set: alert far too low at one station, danger out of reach at another. The check must notice both.
 PLANTED = {"dr02": {"level.alert": 350}, "dr03": {"level.danger": 2900}}
 
-_STORED = """SELECT COUNT(*), COUNT(DISTINCT r.life_id || '/' || r.stream || '/' || r.boot || '/' || r.seq) FROM records r"""
+_STORED = (
+    """SELECT COUNT(*), COUNT(DISTINCT r.life_id || '/' || r.stream || '/' || r.boot || '/' || r.seq) FROM records r"""
+)
 _READINGS = "SELECT COUNT(*) FROM records WHERE stream = 0"
 _KEYS = """SELECT n.node, r.stream, r.boot, r.seq FROM records r JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id"""
 _ALARMS = """SELECT f.node, f.t_ms, f.received_ms, f.vs, b.vs FROM points_final f JOIN points_final b
@@ -151,7 +153,12 @@ def district(
 
 
 def replay(
-    live: LiveFleet, meant: list[fleet.Place], broker: LocalBroker, gateway: Gateway, options: Options, progress: Callable[[int], Any]
+    live: LiveFleet,
+    meant: list[fleet.Place],
+    broker: LocalBroker,
+    gateway: Gateway,
+    options: Options,
+    progress: Callable[[int], Any],
 ) -> dict[str, Any]:
     """Live through the scenario, then judge what the gateway kept: the keys of the design's table."""
     begun = time.monotonic()
@@ -191,7 +198,11 @@ def _checked(live: LiveFleet, meant: list[fleet.Place], database: Path) -> dict[
         rows, keys = db.execute(_STORED).fetchone()
         readings = db.execute(_READINGS).fetchone()[0]
         alarms = db.execute(_ALARMS).fetchall()
-    made = {(node, stream, boot, seq) for (node, stream, boot), last in live.notes.made.items() for seq in range(1, last + 1)}
+    made = {
+        (node, stream, boot, seq)
+        for (node, stream, boot), last in live.notes.made.items()
+        for seq in range(1, last + 1)
+    }
     starts = live.scenario.starts_unix_ms
     said: dict[str, list[Said]] = {}
     kept_at: dict[tuple[str, int], int] = {}

@@ -77,7 +77,9 @@ class LiveFleet(Fleet):
     ) -> None:
         """The whole scenario, `speed` virtual seconds a second, or as fast as the queues allow."""
         begun = time.monotonic()
-        edges = sorted([(begin, break_broker) for begin, _ in self._outages] + [(end, mend_broker) for _, end in self._outages])
+        edges = sorted(
+            [(begin, break_broker) for begin, _ in self._outages] + [(end, mend_broker) for _, end in self._outages]
+        )
         t = 0
         while t < self.scenario.span_ms:
             t = min(t + SLICE_MS, self.scenario.span_ms, edges[0][0] if edges else NEVER)

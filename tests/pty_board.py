@@ -75,7 +75,13 @@ class PtyBoard:
         tty.setraw(slave)
         command = [program(), "-i", str(self._script), *(["raw"] if self._raw else [])]
         self._process = subprocess.Popen(
-            command, cwd=self.folder, env=self._environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
         )
         os.close(slave)
         # The VM's REPL throws away what was typed before its first prompt; a board's UART keeps it, and so do we.

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 from node.core import settings as S
-
 from tests import wire_cases
 from tests.vm64 import run as run_in_vm
 

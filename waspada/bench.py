@@ -68,7 +68,9 @@ def table(figures: Figures, measured_on: dict[str, Any]) -> str:
     rows = ["| figure | value | unit | beside | ratio |", "|---|---:|---|---|---:|"]
     for figure in figures:
         ratio = "" if figure.get("ratio") is None else f"{figure['ratio']:.2f}"
-        rows.append(f"| {figure['name']} | {_number(figure['value'])} | {figure['unit']} | {figure.get('reference') or ''} | {ratio} |")
+        rows.append(
+            f"| {figure['name']} | {_number(figure['value'])} | {figure['unit']} | {figure.get('reference') or ''} | {ratio} |"
+        )
     where = f"{measured_on['cpu']}, {measured_on['cores']} cores, Python {measured_on['python']}"
     return "\n".join([*rows, "", f"Measured by `waspada bench` on {where}. Nothing here ran on an ESP32."])
 

@@ -24,10 +24,16 @@ REFUSALS = ("refused:", "no command", "usage:", "not saved", "line too long")
 
 def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("console", help="talk to a station over its serial cable")
-    parser.add_argument("port", metavar="PORT", help="serial port: /dev/ttyUSB0, COM5, socket://host:port, rfc2217://host:port")
+    parser.add_argument(
+        "port", metavar="PORT", help="serial port: /dev/ttyUSB0, COM5, socket://host:port, rfc2217://host:port"
+    )
     parser.add_argument("--script", metavar="FILE", type=Path, help="send these lines one by one, - for standard input")
     parser.add_argument(
-        "--deadline", metavar="S", type=float, default=ANSWER_WITHIN_S, help="seconds to wait for each answer (default 10)"
+        "--deadline",
+        metavar="S",
+        type=float,
+        default=ANSWER_WITHIN_S,
+        help="seconds to wait for each answer (default 10)",
     )
 
 
@@ -46,7 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
 def ports_here() -> str:
     found = sorted(port.device for port in list_ports.comports())
-    return "ports here: " + ", ".join(found) if found else "no serial port is here: plug the board in, or check its driver"
+    return (
+        "ports here: " + ", ".join(found) if found else "no serial port is here: plug the board in, or check its driver"
+    )
 
 
 def open_port(name: str, baud: int = BAUD) -> serial.Serial:
@@ -64,7 +72,9 @@ def open_port(name: str, baud: int = BAUD) -> serial.Serial:
         if "exclusively lock" in why or "PermissionError" in why or "Errno 16" in why or "Errno 11" in why:
             raise InputError(f"{name} is in use by another program: close it and try again") from None
         if "Errno 13" in why:
-            raise InputError(f"{name} may not be opened by this user: join its group (dialout) and log in again") from None
+            raise InputError(
+                f"{name} may not be opened by this user: join its group (dialout) and log in again"
+            ) from None
         if "://" in name:
             raise InputError(f"{name} can't be opened ({why}); is the program at its other end running?") from None
         raise InputError(f"{name} can't be opened; {ports_here()}") from None

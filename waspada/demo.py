@@ -20,12 +20,20 @@ DEFAULT_MINUTES = 4.0
 def add(subparsers: Any) -> None:
     words = "a district on this machine: broker, gateway, page and 12 stations on a recorded flood"
     parser = subparsers.add_parser("demo", help=words, description=words[0].upper() + words[1:] + ".")
-    parser.add_argument("--headless", action="store_true", help="as fast as it goes, check the books, exit 0 if they balance, else 1")
-    parser.add_argument("--minutes", type=float, default=DEFAULT_MINUTES, help="how long the 36 hours take (%(default)g)")
-    parser.add_argument("--broker", choices=("mosquitto", "embedded"), help="default: mosquitto if it is on this machine")
+    parser.add_argument(
+        "--headless", action="store_true", help="as fast as it goes, check the books, exit 0 if they balance, else 1"
+    )
+    parser.add_argument(
+        "--minutes", type=float, default=DEFAULT_MINUTES, help="how long the 36 hours take (%(default)g)"
+    )
+    parser.add_argument(
+        "--broker", choices=("mosquitto", "embedded"), help="default: mosquitto if it is on this machine"
+    )
     parser.add_argument("--seed", type=int, help="another noise, other spikes (the scenario's own)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
-    parser.add_argument("--planted", action="store_true", help="mis-set two thresholds on purpose: the check must find it")
+    parser.add_argument(
+        "--planted", action="store_true", help="mis-set two thresholds on purpose: the check must find it"
+    )
     parser.set_defaults(run=run)
 
 

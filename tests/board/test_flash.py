@@ -106,7 +106,7 @@ class Cable:
                             return
                         with contextlib.suppress(OSError):
                             while data:
-                                data = data[os.write(target, data):]
+                                data = data[os.write(target, data) :]
                 if not ready:
                     return
 

