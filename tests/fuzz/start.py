@@ -1,0 +1,28 @@
+"""What the fuzzers share: atheris where it is installed, seeds in the corpus folder, and the loop."""
+
+import contextlib
+import importlib
+import sys
+from pathlib import Path
+
+try:
+    atheris = importlib.import_module("atheris")  # by name: no dependency of the project, the checks need none
+except ImportError:
+    atheris = None
+
+
+def instrumented(*packages: str):
+    """Imports within are seen by the fuzzer."""
+    return atheris.instrument_imports(include=list(packages)) if atheris else contextlib.nullcontext()
+
+
+def fuzz(check, seeds) -> None:
+    """`check(data)` for ever, or as the command line says; `seeds` are put into the corpus folder, the first argument."""
+    if atheris is None:
+        sys.exit("pip install atheris")
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, seed in enumerate(seeds):
+        (folder / f"seed{i:02d}").write_bytes(seed)
+    atheris.Setup(sys.argv, check)
+    atheris.Fuzz()
