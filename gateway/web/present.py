@@ -125,14 +125,16 @@ def trend(rise_m_h: float | None) -> dict[str, str]:
 
 
 def distance(level: float | None, lines: dict[str, float], state: str) -> str | None:
-    """How far it is to the next line, or above the highest one."""
+    """How far it is to the next line, or above the highest one; an alarm is left only below its deadband, and after a delay."""
     if level is None or not lines:
         return None
-    above = [name for name in STATES[1:] if name in lines and lines[name] > level]
+    known = [name for name in STATES[1:] if name in lines]
+    above = [name for name in known if lines[name] > level]
+    if state in above:
+        return f"{lines[state] - level:.2f} m below {state}, not yet cleared"
     if above:
         return f"{lines[above[0]] - level:.2f} m below {above[0]}"
-    last = [name for name in STATES[1:] if name in lines][-1]
-    return f"{level - lines[last]:.2f} m above {last}"
+    return f"{level - lines[known[-1]]:.2f} m above {known[-1]}"
 
 
 def bar(level: float | None, lines: dict[str, float]) -> dict[str, Any] | None:

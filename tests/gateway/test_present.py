@@ -92,6 +92,11 @@ def test_the_distance_names_the_next_line(level, words):
     assert distance(level, LINES, "normal") == words
 
 
+def test_an_alarm_held_by_its_deadband_says_so():
+    assert distance(0.57, LINES, "alert") == "0.03 m below alert, not yet cleared"
+    assert distance(0.7, LINES, "alert") == "0.30 m below warning"
+
+
 @pytest.mark.parametrize(
     ("rise", "words"), [(None, "no trend yet"), (0.01, "steady"), (0.25, "rising 0.25 m/h"), (-0.5, "falling 0.50 m/h")]
 )

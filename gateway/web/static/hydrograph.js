@@ -2,6 +2,7 @@
 /* The level over time with its three lines; what is suspect or failed is marked, and a failed reading is no part of the line. */
 const Hydrograph = (() => {
   const STATES = ["alert", "warning", "danger"];
+  const STEPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]; // metres between two lines of the grid
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
   function columns(rows) {
@@ -23,28 +24,36 @@ const Hydrograph = (() => {
     return [bottom - room, top + room];
   }
 
-  function drawLines(u, lines) {
+  function eachLine(u, lines, draw) {
     const { ctx, bbox } = u, scale = devicePixelRatio;
     ctx.save();
+    for (const name of STATES) if (name in lines) draw(ctx, name, bbox.left, Math.round(u.valToPos(lines[name], "y", true)), bbox.width, scale);
+    ctx.restore();
+  }
+
+  function dashes(ctx, name, left, y, width, scale) {
+    ctx.strokeStyle = colour(name);
+    ctx.lineWidth = 2 * scale;
+    ctx.setLineDash([7 * scale, 4 * scale]);
+    ctx.beginPath();
+    ctx.moveTo(left, y);
+    ctx.lineTo(left + width, y);
+    ctx.stroke();
+  }
+
+  /* Names stand on top of everything, with a rim, so that a flood behind them does not hide them. */
+  const names = (lines) => (ctx, name, left, y, width, scale) => {
+    const text = `${name} ${lines[name].toFixed(2)} m`;
     ctx.font = `600 ${12 * scale}px system-ui, sans-serif`;
     ctx.textBaseline = "bottom";
     ctx.textAlign = "left";
-    for (const name of STATES) {
-      if (!(name in lines)) continue;
-      const y = Math.round(u.valToPos(lines[name], "y", true));
-      ctx.strokeStyle = colour(name);
-      ctx.lineWidth = 2 * scale;
-      ctx.setLineDash([7 * scale, 4 * scale]);
-      ctx.beginPath();
-      ctx.moveTo(bbox.left, y);
-      ctx.lineTo(bbox.left + bbox.width, y);
-      ctx.stroke();
-      ctx.setLineDash([]);
-      ctx.fillStyle = colour("text");
-      ctx.fillText(`${name} ${lines[name].toFixed(2)} m`, bbox.left + 6 * scale, y - 2 * scale);
-    }
-    ctx.restore();
-  }
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 4 * scale;
+    ctx.strokeStyle = colour("surface");
+    ctx.strokeText(text, left + 6 * scale, y - 3 * scale);
+    ctx.fillStyle = colour("text");
+    ctx.fillText(text, left + 6 * scale, y - 3 * scale);
+  };
 
   function marks(shape, name) {
     return (u, series) => {
@@ -84,7 +93,7 @@ const Hydrograph = (() => {
       return {
         width: element.clientWidth, height: height(), legend: { show: false },
         scales: { x: { time: true, range: () => span }, y: { range: (u, low, high) => range(lines, low, high) } },
-        axes: [time, { ...axis, size: 52, values: (u, marks) => marks.map((v) => v.toFixed(v % 1 && Math.abs(marks[1] - marks[0]) < 0.1 ? 2 : 1)) }],
+        axes: [time, { ...axis, size: 52, incrs: STEPS, values: (u, marks, _, __, step) => marks.map((v) => v.toFixed(step < 0.1 ? 2 : 1)) }],
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
         series: [
           {},
@@ -93,7 +102,8 @@ const Hydrograph = (() => {
           { paths: () => null, points: { show: marks("cross", "failed") } },
         ],
         hooks: {
-          drawAxes: [(u) => drawLines(u, lines)],
+          drawAxes: [(u) => eachLine(u, lines, dashes)],
+          draw: [(u) => eachLine(u, lines, names(lines))],
           setCursor: [(u) => tell(u.cursor.idx == null ? null : rows[u.cursor.idx])],
         },
       };

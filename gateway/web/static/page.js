@@ -79,7 +79,7 @@
       holder.innerHTML = card.html;
       const made = holder.content.firstElementChild;
       const old = find(card.key);
-      if (!told.whole) made.classList.add("fresh");
+      if (old && old.dataset.state !== made.dataset.state) made.classList.add("fresh");
       if (card.key === open) made.setAttribute("data-open", "");
       if (old) old.replaceWith(made);
       else cards.append(made);
