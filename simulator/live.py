@@ -40,13 +40,14 @@ class LiveBody:
 
     def waiting(self) -> int:
         """Records made in this boot that no broker has acknowledged."""
-        return 0 if self.app is None else self.app.uplink.waiting
+        return 0 if self.app is None or self.app.uplink is None else int(self.app.uplink.waiting)
 
     def committed(self) -> bool:
         """Whether the gateway has told this station that it has everything."""
-        return self.app is not None and all(
-            mark >= (log.boot, log.seq) for mark, log in zip(self.app.uplink.mark, self.app.logs, strict=True)
-        )
+        app = self.app
+        if app is None or app.uplink is None or app.logs is None:
+            return False
+        return all(mark >= (log.boot, log.seq) for mark, log in zip(app.uplink.mark, app.logs, strict=True))
 
 
 class LiveFleet(Fleet):
