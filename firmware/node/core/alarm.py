@@ -203,9 +203,13 @@ class RiseAlarm:
     next call says that it is finally good (`previous_final` 1 to 3), so that a spike is never a base. The window is 32
     slots: where bursts come faster than that, neighbours share a slot and the lower one stays, so that the window's
     begin is exact to one slot.
+
+    `confirm` consecutive bursts must show the rise. The lowest of many points is a noise's deepest dip: where the sensor
+    scatters by more than a tenth of the limit, `median_of` 3 lets a point in as the median of itself and its neighbours.
+    On a level that only rises that median is the point itself, so that no true rise is seen later for it.
     """
 
-    def __init__(self, limit_mm, window_s, deadband):
+    def __init__(self, limit_mm, window_s, deadband, confirm=2, median_of=1):
         self.state = 0
         self.confirming = False
         self.rise_mm = 0
@@ -220,6 +224,12 @@ class RiseAlarm:
         self._bursts = 0
         self._oldest = 0
         self._oldest_s = 0
+        self._confirm = confirm
+        self._median_of = median_of
+        self._good = 0  # good points so far, 0, 1, 2; the newest of them and the one before it
+        self._good_1 = 0
+        self._good_1_s = 0
+        self._good_2 = 0
         self.configure(limit_mm, window_s, deadband)
 
     def configure(self, limit_mm, window_s, deadband):
@@ -235,7 +245,10 @@ class RiseAlarm:
         """The state after this burst; `t_s`: monotonic seconds, `previous_final`: the final flag of the burst before
         (`Quality`)."""
         if self._waiting and usable(previous_final):
-            self._keep(self._newest, self._newest_s)
+            if self._median_of == 3:
+                self._keep_median(self._newest, self._newest_s)
+            else:
+                self._keep(self._newest, self._newest_s)
         self._waiting = False
         if not usable(flag):
             return self.state
@@ -254,7 +267,7 @@ class RiseAlarm:
             self._bursts = 0
         else:
             self._bursts += 1
-            if self._bursts < 2:
+            if self._bursts < self._confirm:
                 self.confirming = True
             else:
                 self.state = 1
@@ -281,6 +294,24 @@ class RiseAlarm:
         self.rise_mm = value - lowest
         self._oldest = self._values[self._first] if self._count else value
         self._oldest_s = self._times[self._first] if self._count else t_s
+
+    def _keep_median(self, value, t_s):
+        """The point before `value` enters, now that both its neighbours are known; the very first has only itself."""
+        if not self._good:
+            self._good = 1
+            self._keep(value, t_s)
+        elif self._good == 1:
+            self._good = 2
+        else:
+            low, middle = self._good_2, self._good_1
+            if low > middle:
+                low, middle = middle, low
+            if value > low:
+                low = value  # the higher of the two lowest candidates
+            self._keep(low if low < middle else middle, self._good_1_s)
+        self._good_2 = self._good_1
+        self._good_1 = value
+        self._good_1_s = t_s
 
     def _keep(self, value, t_s):
         last = (self._first + self._count - 1) % _SLOTS
