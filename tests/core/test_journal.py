@@ -406,6 +406,22 @@ def test_appends_that_fail_for_hours_cost_no_record():
     assert keys_of(log) == [*[(1, seq + 1) for seq in range(9)], (2, 1)]
 
 
+def test_a_header_that_got_there_with_an_error_is_not_passed_by():
+    """Found by the machine: a short record then went before it, and freeing one record dropped the other."""
+    storage = Storage()
+    log = journal.Log(storage, "readings", 1, SEGMENT, LIMIT)
+    long = (*RECORD[:3], ((M.LEVEL, 2, 1254),) * 5)
+    log.append(*long)
+    storage.trouble = ("after", "append", 0)
+    with pytest.raises(OSError, match="injected"):
+        log.append(*long)
+    log.append(*RECORD[:3], ((M.LEVEL, 2, 1),))
+    log.free(1, 1)
+    assert keys_of(log) == [(1, 2)]
+    log = a_log(0, storage, boot=2)
+    assert (log.prev_boot, log.prev_seq) == (1, 2)
+
+
 def test_files_that_are_not_segments_are_left_alone():
     storage = Storage(
         {"readings-": b"x", "readings-0001.tmp": b"x", "readings-old": b"x", "boot": b"7", "event-00000001": b""}

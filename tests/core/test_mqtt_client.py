@@ -175,7 +175,11 @@ def test_what_is_in_flight_is_sent_again_with_dup_in_order_before_anything_new()
     give(node, mqtt.connack(1, 0))
     assert node.publish(NOW, "t", b"new", 1, 0, "e")
     assert [mqtt.parse_publish(packet, 0, len(packet)) for packet in taken(node)] == [
-        ("t", b"a", 1, 0, 1, 1), ("t", b"c", 1, 0, 1, 3), ("t", b"d", 1, 0, 1, 4), ("t", b"new", 1, 0, 0, 5)]
+        ("t", b"a", 1, 0, 1, 1),
+        ("t", b"c", 1, 0, 1, 3),
+        ("t", b"d", 1, 0, 1, 4),
+        ("t", b"new", 1, 0, 0, 5),
+    ]
     assert node.resent == 3
     for packet_id in (1, 3, 4, 5):
         give(node, mqtt.puback(packet_id))

@@ -14,8 +14,12 @@ from tests.fuzz import fuzz_mqtt
 
 # clause of OASIS MQTT 3.1.1 (or where the bytes come from), encoder, its arguments, the packet
 PACKETS = (
-    ("3.1.3 example, with will, user, password", "connect", ("n", 10, 1, ("w", b"x", 1, 1), "u", b"p"),
-     "1019 00044d515454 04 ee 000a 00016e 000177 000178 000175 000170"),
+    (
+        "3.1.3 example, with will, user, password",
+        "connect",
+        ("n", 10, 1, ("w", b"x", 1, 1), "u", b"p"),
+        "1019 00044d515454 04 ee 000a 00016e 000177 000178 000175 000170",
+    ),
     ("3.1 as the node sends it", "connect", ("dr01", 60, 0), "1010 00044d515454 04 00 003c 000464723031"),
     ("3.1.3.1 no client id with a clean session", "connect", ("", 0, 1), "100c 00044d515454 04 02 0000 0000"),
     ("3.2", "connack", (0, 0), "20020000"),
@@ -29,13 +33,20 @@ PACKETS = (
     ("2.2.3 127 is the last of one byte", "publish", ("a", b"z" * 124, 0, 0, 0, 0), "307f 000161" + "7a" * 124),
     ("2.2.3 128 is the first of two", "publish", ("a", b"z" * 125, 0, 0, 0, 0), "308001 000161" + "7a" * 125),
     ("2.2.3 16383 is the last of two", "publish", ("a", b"z" * 16380, 0, 0, 0, 0), "30ff7f 000161" + "7a" * 16380),
-    ("2.2.3 16384 is the first of three", "publish", ("a", b"z" * 16381, 0, 0, 0, 0),
-     "30808001 000161" + "7a" * 16381),
+    ("2.2.3 16384 is the first of three", "publish", ("a", b"z" * 16381, 0, 0, 0, 0), "30808001 000161" + "7a" * 16381),
     ("3.4", "puback", (258,), "40020102"),
-    ("3.8.3 example: a/b QoS 1, c/d QoS 2", "subscribe", (10, (("a/b", 1), ("c/d", 2))),
-     "820e 000a 0003612f62 01 0003632f64 02"),
-    ("4.7.1 wildcards", "subscribe", (1, (("+/a/#", 0), ("#", 1), ("/+", 1))),
-     "8213 0001 00052b2f612f23 00 000123 01 00022f2b 01"),
+    (
+        "3.8.3 example: a/b QoS 1, c/d QoS 2",
+        "subscribe",
+        (10, (("a/b", 1), ("c/d", 2))),
+        "820e 000a 0003612f62 01 0003632f64 02",
+    ),
+    (
+        "4.7.1 wildcards",
+        "subscribe",
+        (1, (("+/a/#", 0), ("#", 1), ("/+", 1))),
+        "8213 0001 00052b2f612f23 00 000123 01 00022f2b 01",
+    ),
     ("3.9.3 example: QoS 0, QoS 2, failure", "suback", (10, b"\x00\x02\x80"), "9005 000a 000280"),
 )
 
@@ -93,26 +104,48 @@ MALFORMED = (
 
 # clause, the beginning of a stream that is refused at once
 REFUSED_STARTS = (
-    ("2.2.1 type 0", "00"), ("2.2.1 type 15", "f0"), ("2.2.2-1 CONNACK flags", "21"), ("2.2.2-1 PINGRESP flags", "d1"),
-    ("3.6.1-1 PUBREL flags", "60"), ("3.8.1-1 SUBSCRIBE flags", "80"), ("3.10.1-1 UNSUBSCRIBE flags", "a0"),
-    ("3.3.1-4 QoS 3", "36"), ("3.3.1-2 DUP with QoS 0", "38"), ("2.2.3 five bytes of length", "3080808080"),
-    ("our limit, seen before the body", "308020"), ("our limit at its highest", "30ffffff7f"),
+    ("2.2.1 type 0", "00"),
+    ("2.2.1 type 15", "f0"),
+    ("2.2.2-1 CONNACK flags", "21"),
+    ("2.2.2-1 PINGRESP flags", "d1"),
+    ("3.6.1-1 PUBREL flags", "60"),
+    ("3.8.1-1 SUBSCRIBE flags", "80"),
+    ("3.10.1-1 UNSUBSCRIBE flags", "a0"),
+    ("3.3.1-4 QoS 3", "36"),
+    ("3.3.1-2 DUP with QoS 0", "38"),
+    ("2.2.3 five bytes of length", "3080808080"),
+    ("our limit, seen before the body", "308020"),
+    ("our limit at its highest", "30ffffff7f"),
 )
 
 # clause, encoder, arguments that may not be sent; MicroPython's struct would cut the numbers silently
 NOT_ENCODABLE = (
-    ("2.3.1-1", "publish", ("a", b"", 1, 0, 0, 0)), ("2.3.1", "publish", ("a", b"", 1, 0, 0, 65536)),
-    ("2.3.1-5", "publish", ("a", b"", 0, 0, 0, 1)), ("3.3.1-2", "publish", ("a", b"", 0, 0, 1, 0)),
-    ("3.3.1-4", "publish", ("a", b"", 3, 0, 0, 1)), ("3.3.2-2", "publish", ("a/+", b"", 0, 0, 0, 0)),
-    ("3.3.2-2", "publish", ("#", b"", 0, 0, 0, 0)), ("4.7.3-1", "publish", ("", b"", 0, 0, 0, 0)),
-    ("1.5.3-2", "publish", ("a\0", b"", 0, 0, 0, 0)), ("1.5.3", "publish", ("a" * 65536, b"", 0, 0, 0, 0)),
-    ("3.4", "puback", (0,)), ("3.4", "puback", (65536,)), ("3.1.2.10", "connect", ("n", 65536, 0)),
-    ("3.1.2.10", "connect", ("n", -1, 0)), ("3.1.3-8", "connect", ("", 60, 0)),
-    ("3.1.2-22", "connect", ("n", 60, 0, None, None, b"p")), ("3.1.2-14", "connect", ("n", 60, 0, ("w", b"", 3, 0))),
-    ("3.3.2-2", "connect", ("n", 60, 0, ("w/#", b"", 0, 0))), ("3.8.3-3", "subscribe", (1, ())),
-    ("2.3.1-1", "subscribe", (0, (("a", 0),))), ("3-8.3-4", "subscribe", (1, (("a", 3),))),
-    ("4.7.1-2", "subscribe", (1, (("a#", 0),))), ("3.2.2.3", "connack", (0, 6)), ("3.2.2-4", "connack", (1, 1)),
-    ("3.9.3-2", "suback", (1, b"\x03")), ("3.9.3", "suback", (1, b"")),
+    ("2.3.1-1", "publish", ("a", b"", 1, 0, 0, 0)),
+    ("2.3.1", "publish", ("a", b"", 1, 0, 0, 65536)),
+    ("2.3.1-5", "publish", ("a", b"", 0, 0, 0, 1)),
+    ("3.3.1-2", "publish", ("a", b"", 0, 0, 1, 0)),
+    ("3.3.1-4", "publish", ("a", b"", 3, 0, 0, 1)),
+    ("3.3.2-2", "publish", ("a/+", b"", 0, 0, 0, 0)),
+    ("3.3.2-2", "publish", ("#", b"", 0, 0, 0, 0)),
+    ("4.7.3-1", "publish", ("", b"", 0, 0, 0, 0)),
+    ("1.5.3-2", "publish", ("a\0", b"", 0, 0, 0, 0)),
+    ("1.5.3", "publish", ("a" * 65536, b"", 0, 0, 0, 0)),
+    ("3.4", "puback", (0,)),
+    ("3.4", "puback", (65536,)),
+    ("3.1.2.10", "connect", ("n", 65536, 0)),
+    ("3.1.2.10", "connect", ("n", -1, 0)),
+    ("3.1.3-8", "connect", ("", 60, 0)),
+    ("3.1.2-22", "connect", ("n", 60, 0, None, None, b"p")),
+    ("3.1.2-14", "connect", ("n", 60, 0, ("w", b"", 3, 0))),
+    ("3.3.2-2", "connect", ("n", 60, 0, ("w/#", b"", 0, 0))),
+    ("3.8.3-3", "subscribe", (1, ())),
+    ("2.3.1-1", "subscribe", (0, (("a", 0),))),
+    ("3-8.3-4", "subscribe", (1, (("a", 3),))),
+    ("4.7.1-2", "subscribe", (1, (("a#", 0),))),
+    ("3.2.2.3", "connack", (0, 6)),
+    ("3.2.2-4", "connack", (1, 1)),
+    ("3.9.3-2", "suback", (1, b"\x03")),
+    ("3.9.3", "suback", (1, b"")),
 )
 
 LIMIT = 4096
@@ -199,19 +232,37 @@ BIT = st.integers(0, 1)
 BYTES = st.binary(max_size=300)
 
 ANY_PACKET = st.one_of(
-    st.tuples(st.just("publish"), st.one_of(
-        st.tuples(TOPIC, BYTES, st.just(0), BIT, st.just(0), st.just(0)),
-        st.tuples(TOPIC, BYTES, st.integers(1, 2), BIT, BIT, IDENTIFIER))),
-    st.tuples(st.just("connect"), st.one_of(
-        st.tuples(TEXT.filter(bool), st.integers(0, 65535), BIT,
-                  st.none() | st.tuples(TOPIC, BYTES, st.integers(0, 2), BIT), TEXT, st.none() | BYTES),
-        st.tuples(TEXT, st.integers(0, 65535), st.just(1), st.none(), st.none(), st.none()))),
+    st.tuples(
+        st.just("publish"),
+        st.one_of(
+            st.tuples(TOPIC, BYTES, st.just(0), BIT, st.just(0), st.just(0)),
+            st.tuples(TOPIC, BYTES, st.integers(1, 2), BIT, BIT, IDENTIFIER),
+        ),
+    ),
+    st.tuples(
+        st.just("connect"),
+        st.one_of(
+            st.tuples(
+                TEXT.filter(bool),
+                st.integers(0, 65535),
+                BIT,
+                st.none() | st.tuples(TOPIC, BYTES, st.integers(0, 2), BIT),
+                TEXT,
+                st.none() | BYTES,
+            ),
+            st.tuples(TEXT, st.integers(0, 65535), st.just(1), st.none(), st.none(), st.none()),
+        ),
+    ),
     st.tuples(st.just("connack"), st.one_of(st.tuples(BIT, st.just(0)), st.tuples(st.just(0), st.integers(1, 5)))),
     st.tuples(st.just("puback"), st.tuples(IDENTIFIER)),
-    st.tuples(st.just("subscribe"), st.tuples(
-        IDENTIFIER, st.lists(st.tuples(FILTER, st.integers(0, 2)), min_size=1, max_size=4).map(tuple))),
-    st.tuples(st.just("suback"), st.tuples(
-        IDENTIFIER, st.lists(st.sampled_from((0, 1, 2, 128)), min_size=1, max_size=9).map(bytes))),
+    st.tuples(
+        st.just("subscribe"),
+        st.tuples(IDENTIFIER, st.lists(st.tuples(FILTER, st.integers(0, 2)), min_size=1, max_size=4).map(tuple)),
+    ),
+    st.tuples(
+        st.just("suback"),
+        st.tuples(IDENTIFIER, st.lists(st.sampled_from((0, 1, 2, 128)), min_size=1, max_size=9).map(bytes)),
+    ),
 )
 
 
@@ -235,8 +286,14 @@ def test_packets_are_found_one_after_the_other(drawn, rest):
 
 
 @settings(max_examples=500)
-@given(st.one_of(BYTES, st.tuples(ANY_PACKET, st.integers(0, 60), BYTES).map(
-    lambda parts: getattr(mqtt, parts[0][0])(*parts[0][1])[: parts[1]] + parts[2])))
+@given(
+    st.one_of(
+        BYTES,
+        st.tuples(ANY_PACKET, st.integers(0, 60), BYTES).map(
+            lambda parts: getattr(mqtt, parts[0][0])(*parts[0][1])[: parts[1]] + parts[2]
+        ),
+    )
+)
 def test_any_bytes_are_a_packet_or_malformed_and_nothing_else(data):
     fuzz_mqtt.check_parsers(data)
     fuzz_mqtt.check_codec(data)
@@ -284,8 +341,12 @@ def test_micropython_encodes_and_reads_the_same_bytes(tmp_path):
     script = VM_SCRIPT + f"run({encode!r}, {decode!r}, {starts!r})\n"
     (tmp_path / "script.py").write_text(script)
     ours = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)),
-        capture_output=True, check=True, text=True, timeout=60,
+        [sys.executable, str(tmp_path / "script.py")],
+        env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)),
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
     ).stdout
     assert ours.count("\n") == len(encode) + len(decode) + len(starts)
     assert vm64.run(script) == ours

@@ -18,12 +18,33 @@ from tests.fuzz import fuzz_mqtt
 
 CHUNKS = st.lists(st.integers(1, 40), min_size=1, max_size=8)
 BROKER_PACKETS = st.one_of(
-    st.builds(mqtt.publish, st.sampled_from(("c/a", "é")), st.binary(max_size=200), st.just(0), st.integers(0, 1),
-              st.just(0), st.just(0)),
-    st.builds(mqtt.publish, st.just("c/a"), st.binary(max_size=9), st.just(1), st.just(0), st.integers(0, 1),
-              st.integers(1, 9)),
-    st.builds(mqtt.publish, st.just("c/a"), st.binary(min_size=500, max_size=900), st.just(1), st.just(0), st.just(0),
-              st.integers(1, 9)),
+    st.builds(
+        mqtt.publish,
+        st.sampled_from(("c/a", "é")),
+        st.binary(max_size=200),
+        st.just(0),
+        st.integers(0, 1),
+        st.just(0),
+        st.just(0),
+    ),
+    st.builds(
+        mqtt.publish,
+        st.just("c/a"),
+        st.binary(max_size=9),
+        st.just(1),
+        st.just(0),
+        st.integers(0, 1),
+        st.integers(1, 9),
+    ),
+    st.builds(
+        mqtt.publish,
+        st.just("c/a"),
+        st.binary(min_size=500, max_size=900),
+        st.just(1),
+        st.just(0),
+        st.just(0),
+        st.integers(1, 9),
+    ),
     st.builds(mqtt.puback, st.integers(1, 5)),
     st.just(mqtt.suback(1, b"\x00\x80")),
     st.just(mqtt.PINGRESP_BYTES),
@@ -324,8 +345,12 @@ def test_five_thousand_messages_leave_a_small_heap_as_it_was():
 def test_micropython_runs_the_same_conversation(tmp_path):
     (tmp_path / "script.py").write_text(VM_SCRIPT)
     ours = subprocess.run(
-        [sys.executable, str(tmp_path / "script.py")], env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)),
-        capture_output=True, check=True, text=True, timeout=60,
+        [sys.executable, str(tmp_path / "script.py")],
+        env=dict(os.environ, PYTHONPATH=str(vm64.FIRMWARE)),
+        capture_output=True,
+        check=True,
+        text=True,
+        timeout=60,
     ).stdout
     assert "no PUBACK" in ours
     assert "malformed: first byte" in ours

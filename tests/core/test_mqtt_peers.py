@@ -175,7 +175,8 @@ def test_mosquittos_own_tools_in_both_directions(port):
     station.until(lambda: not station.node.in_flight)
     listening = subprocess.Popen(
         [shutil.which("mosquitto_sub"), *tool, "-t", "up/#", "-C", "4", "-W", str(WITHIN_S), "-F", "%t %r %p"],
-        stdout=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert listening.stdout.readline() == "up/mark 1 ready\n"
@@ -190,7 +191,8 @@ def test_mosquittos_own_tools_in_both_directions(port):
     said = '{"life":"5eed0001"}'
     subprocess.run(
         [shutil.which("mosquitto_pub"), *tool, "-t", "waspada/v1/demo/dr01/committed", "-m", said],
-        check=True, timeout=WITHIN_S,
+        check=True,
+        timeout=WITHIN_S,
     )
     station.until(lambda: station.messages)
     assert station.messages == [("waspada/v1/demo/dr01/committed", said.encode())]

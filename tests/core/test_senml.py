@@ -21,7 +21,29 @@ T = 1528063200
 # RFC 8428 section 4.5.1: a name begins with a letter or digit and goes on with these.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-:./_]*")
 # IANA "SenML Units" (RFC 8428 section 12.1) and "Secondary Units" (RFC 8798 section 5): those that we may come to use.
-UNITS = ("m", "s", "V", "A", "W", "Cel", "%RH", "%", "m/s", "lx", "W/m2", "Pa", "J", "S/m", "rad", "dB", "/", "deg", "count", "dBW", "NTU")
+UNITS = (
+    "m",
+    "s",
+    "V",
+    "A",
+    "W",
+    "Cel",
+    "%RH",
+    "%",
+    "m/s",
+    "lx",
+    "W/m2",
+    "Pa",
+    "J",
+    "S/m",
+    "rad",
+    "dB",
+    "/",
+    "deg",
+    "count",
+    "dBW",
+    "NTU",
+)
 SECONDARY = (
     "ms",
     "min",

@@ -74,8 +74,14 @@ def check_codec(data: bytes):
 
 def check_parsers(data: bytes):
     """Every decoder, whatever the type of the packet and whether it is whole."""
-    for parse in (mqtt.parse_publish, mqtt.parse_connack, mqtt.parse_puback, mqtt.parse_suback, mqtt.parse_connect,
-                  mqtt.parse_subscribe):
+    for parse in (
+        mqtt.parse_publish,
+        mqtt.parse_connack,
+        mqtt.parse_puback,
+        mqtt.parse_suback,
+        mqtt.parse_connect,
+        mqtt.parse_subscribe,
+    ):
         try:
             parse(data, 0, len(data))
         except mqtt.MalformedPacket:
@@ -104,8 +110,16 @@ def run_client(data: bytes, chunks) -> tuple:
     assert node.state in (client.DOWN, client.UP)
     assert node.want_close == (node.state == client.DOWN)
     assert 1 <= node.step(1) <= client.IDLE_MS
-    return (node.state, node.reason, bytes(node.out), seen, node.in_flight, node.unknown_acks,
-            node.refused_subscriptions, node.passed_over)
+    return (
+        node.state,
+        node.reason,
+        bytes(node.out),
+        seen,
+        node.in_flight,
+        node.unknown_acks,
+        node.refused_subscriptions,
+        node.passed_over,
+    )
 
 
 def check(data: bytes):
