@@ -246,7 +246,7 @@ def everything(log):
 
 
 TestJournalAgainstAList = Machine.TestCase
-TestJournalAgainstAList.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestJournalAgainstAList.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
 
 
 # Planted faults: each must be found by the same machine.

@@ -148,6 +148,7 @@ class Log:
         return self.seq
 
     def _new_segment(self):
+        self._size = 0  # whatever fails from here on: a header that got there must not be followed by a record before it
         number = self.last
         # This boot's newest that holds nothing is made again, else storage that fails now and then would empty the ring.
         if self._opened != self.seq + 1:
