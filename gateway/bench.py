@@ -1,7 +1,8 @@
 """The gateway's own figure: how fast it drains a full queue into the database, against mosquitto_sub draining the same queue to nowhere.
 
 One mosquitto, two persistent sessions that hold the same messages; both readers have the same in-flight limit. The gateway decodes, checks, writes
-SQLite with synchronous=FULL and acknowledges after COMMIT; mosquitto_sub writes to /dev/null. The better of each side's rounds counts, for both.
+SQLite with synchronous=FULL and acknowledges after COMMIT; mosquitto_sub writes to /dev/null. They take turns in going first, and the ratio is the
+median of the rounds': a machine that is busy for a while is busy for both.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from gateway.store import SqliteStore
 from node.core import mqtt
 
 MESSAGES = 50_000
-ROUNDS = 3
+ROUNDS = 5
 INFLIGHT = 1000
 NODES = 12
 WINDOW = 500
@@ -47,23 +48,27 @@ class NoBroker(Exception):
 
 
 def ingest_figures(progress: Progress, messages: int = MESSAGES, rounds: int = ROUNDS) -> list[dict[str, Any]]:
-    """Messages a second of both, and their ratio."""
-    theirs: list[float] = []
-    ours: list[float] = []
+    """Messages a second of the gateway, and the ratio to mosquitto_sub's; of the median round."""
+    found: list[tuple[float, float, float]] = []
     with tempfile.TemporaryDirectory() as folder, _mosquitto(folder) as port:
         for number in range(1, rounds + 1):
             progress(f"ingest: round {number} of {rounds}, {messages} messages")
             life = f"{number:08x}"
             _open_sessions(port)
             _preload(port, list(river(messages, life)))
-            theirs.append(messages / _drain_to_nowhere(port, messages))
-            ours.append(messages / asyncio.run(_drain_to_database(port, messages, f"{folder}/{life}.db")))
-            progress(f"ingest: mosquitto_sub {theirs[-1]:.0f}/s, gateway {ours[-1]:.0f}/s")
-    ratio = max(ours) / max(theirs)
+            took = {}
+            for side in ("theirs", "ours") if number % 2 else ("ours", "theirs"):
+                if side == "theirs":
+                    took[side] = _drain_to_nowhere(port, messages)
+                else:
+                    took[side] = asyncio.run(_drain_to_database(port, messages, f"{folder}/{life}.db"))
+            found.append((took["theirs"] / took["ours"], messages / took["ours"], messages / took["theirs"]))
+            progress(f"ingest: mosquitto_sub {found[-1][2]:.0f}/s, gateway {found[-1][1]:.0f}/s")
+    ratio, ours, theirs = sorted(found)[len(found) // 2]
     size = len(next(river(1, "00000001"))[1])
-    said = f"mosquitto_sub to nowhere, same {messages} messages of {size} bytes, QoS 1, {INFLIGHT} in flight, {max(theirs):.0f} msg/s"
+    said = f"mosquitto_sub to nowhere, same {messages} messages of {size} bytes, QoS 1, {INFLIGHT} in flight, {theirs:.0f} msg/s"
     return [
-        {"name": "ingest", "value": round(max(ours)), "unit": "msg/s", "reference": said, "ratio": round(ratio, 3)},
+        {"name": "ingest", "value": round(ours), "unit": "msg/s", "reference": said, "ratio": round(ratio, 3)},
     ]
 
 
