@@ -9,7 +9,8 @@ from typing import Annotated, Literal, NamedTuple
 import msgspec
 from msgspec import Meta, Struct
 
-from node.core.measurements import POINTS, STREAMS
+from node.core.measurements import STREAMS
+from node.core.quantities import POINTS
 
 TOP = 2**31 - 1
 PAYLOAD_LIMIT = 8192

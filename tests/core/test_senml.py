@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from node.core import journal, senml
 from node.core import measurements as M
+from node.core import quantities as Q
 from node.core import settings as S
 from tests import vm64
 from tests.wire_cases import Memory
@@ -67,7 +68,7 @@ SECONDARY = (
 )
 POSITION = dict.fromkeys((*UNITS, *SECONDARY))
 
-POINTS = [pytest.param(i, id=row[0]) for i, row in enumerate(M.POINTS)]
+POINTS = [pytest.param(i, id=row[0]) for i, row in enumerate(Q.POINTS)]
 SETTINGS = [pytest.param(i, id=row[0]) for i, row in enumerate(S.ROWS)]
 # From RFC 9100: version 10 plus 2 to the power of the feature "secondary units", 4.
 VERSION = 10 + 2**4
@@ -95,7 +96,7 @@ def integer(text, decimals):
 
 @pytest.mark.parametrize("i", POINTS)
 def test_every_point_decodes_to_the_same_integer(i):
-    key, unit, decimals, low, high, words = M.POINTS[i]
+    key, unit, decimals, low, high, words = Q.POINTS[i]
     assert low < high
     for value in {low, high, low + (high - low) // 3, max(low, 1)}:
         point = pack_of(((i, 0, value),))[0]
@@ -120,23 +121,23 @@ def test_every_setting_decodes_to_the_same_integer_old_and_new(i):
 
 
 def test_names_keep_to_the_grammar():
-    for row in M.POINTS:
+    for row in Q.POINTS:
         assert NAME.fullmatch(BASE + row[0])
     for row in S.ROWS:
         assert NAME.fullmatch(BASE + "old:" + row[0])
-    assert len({row[0] for row in M.POINTS}) == len(M.POINTS)
-    for words in (*[row[5] for row in M.POINTS if row[5]], M.REASONS):
+    assert len({row[0] for row in Q.POINTS}) == len(Q.POINTS)
+    for words in (*[row[5] for row in Q.POINTS if row[5]], M.REASONS):
         assert all(re.fullmatch(r"[a-z0-9_]+", word) for word in words)
 
 
 def test_units_are_registered():
-    for row in (*M.POINTS, *S.ROWS):
+    for row in (*Q.POINTS, *S.ROWS):
         assert row[1] is None or row[1] in POSITION, row
-        if row in M.POINTS:
+        if row in Q.POINTS:
             assert (row[1] in M.SECONDARY_UNITS) == (row[1] in SECONDARY), row
 
 
-@given(st.lists(st.integers(0, len(M.POINTS) - 1), min_size=1, max_size=6))
+@given(st.lists(st.integers(0, len(Q.POINTS) - 1), min_size=1, max_size=6))
 def test_version_is_there_exactly_with_a_secondary_unit(ids):
     pack = pack_of([(i, 0, 0) for i in ids])
     assert ("bver" in pack[0]) == any(point.get("u") in SECONDARY for point in pack)
@@ -170,7 +171,7 @@ def test_first_record_of_a_boot_names_the_one_before():
 
 
 # Records that this firmware did not write: a newer one did, and was rolled back.
-FOREIGN = ((len(M.POINTS), 1, 7), (0xFFF, 0, -3), (M.OLD_SETTING + len(S.ROWS), 0, 5), (M.NEW_SETTING + 99, 0, 5),
+FOREIGN = ((len(Q.POINTS), 1, 7), (0xFFF, 0, -3), (M.OLD_SETTING + len(S.ROWS), 0, 5), (M.NEW_SETTING + 99, 0, 5),
            (M.ALARM, 0, 4), (M.ALARM, 0, -1), (M.LEVEL, 9, 1234), (M.LEVEL, 9, -1))  # fmt: skip
 
 
@@ -203,7 +204,7 @@ def test_the_longest_record_fits_the_nodes_packets():
 
 
 def test_micropython_writes_the_same_bytes():
-    points = [((i, 2, row[4]),) for i, row in enumerate(M.POINTS)]
+    points = [((i, 2, row[4]),) for i, row in enumerate(Q.POINTS)]
     points += [((M.OLD_SETTING + i, 0, row[4]), (M.NEW_SETTING + i, 0, row[5])) for i, row in enumerate(S.ROWS)]
     points += [(point,) for point in FOREIGN]
     records = [record_of(each) for each in points]

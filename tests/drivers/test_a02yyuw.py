@@ -69,7 +69,7 @@ def read(chunks, room=400):
     return list(burst[: ranger.count]), ranger.frames, ranger.no_echo, ranger.bad_checksum
 
 
-def test_vectors():
+def test_every_vector_is_read_as_its_source_says():
     for data, *expected in VECTORS:
         assert list(read([bytes.fromhex(data)])) == expected, data
 

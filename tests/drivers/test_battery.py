@@ -21,7 +21,7 @@ class Pin:
         return self.uv
 
 
-def test_cases():
+def test_every_case_gives_its_millivolts():
     for uv, ratio, mv in CASES:
         assert Battery(Pin(uv), ratio).read_mv() == mv
 

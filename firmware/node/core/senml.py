@@ -2,8 +2,18 @@
 
 from node.core import fixed
 from node.core.journal import DATED, points_of
-from node.core.measurements import FLAG_MISSING, NEW_SETTING, OLD_SETTING, POINTS, REASONS, SECONDARY_UNITS
+from node.core.measurements import FLAG_MISSING, INSTANCE, NEW_SETTING, OLD_SETTING, POINTS, REASONS, SECONDARY_UNITS
 from node.core.settings import ROWS
+
+
+def row_of(i):
+    """The row of a point's id, whatever instance it is of; None for one that a newer firmware wrote before it was rolled back."""
+    i &= 0xFF
+    if i < len(POINTS):
+        return POINTS[i]
+    from node.core import quantities  # loaded by those who have them
+
+    return quantities.POINTS[i] if i < len(quantities.POINTS) else None
 
 
 def _point(i, q, value):
@@ -12,14 +22,18 @@ def _point(i, q, value):
     quality = ',"q":%d' % q if q else ""
     if final:
         quality += ',"q1":%d' % final
-    rows = ROWS if i >= OLD_SETTING else POINTS
-    if i & 0xFFF >= len(rows):
-        return '"n":"unknown:%d","v":%d%s}' % (i, value, quality)  # a newer firmware wrote it, and was rolled back
-    row = rows[i & 0xFFF]
+    if i >= OLD_SETTING:
+        row = ROWS[i & 0xFFF] if i & 0xFFF < len(ROWS) else None
+    else:
+        row = row_of(i)
+    if not row:
+        return '"n":"unknown:%d","v":%d%s}' % (i, value, quality)
     key, unit, decimals, words = row[0], row[1], row[2], row[5]
     if i >= OLD_SETTING:
         key = ("new:" if i >= NEW_SETTING else "old:") + key
         words = None
+    elif i >= INSTANCE:
+        key += ":%d" % ((i >> 8) + 1)
     if q == FLAG_MISSING:
         words = REASONS
     if words:
@@ -43,7 +57,8 @@ def encode(base_name, life, boot, prev_boot, prev_seq, record):
     flags, seq, seconds, ms, points = points_of(record)
     version = ""
     for point in points:
-        if point[0] < len(POINTS) and POINTS[point[0]][1] in SECONDARY_UNITS:
+        row = row_of(point[0]) if point[0] < OLD_SETTING else None
+        if row and row[1] in SECONDARY_UNITS:
             version = '"bver":26,'
     pack = '[{"bn":"%s",%s%s,"life":"%s","boot":%d,"seq":%d,' % (
         base_name, version, moment(flags, seconds, ms), life, boot, seq,

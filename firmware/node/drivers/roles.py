@@ -1,13 +1,15 @@
 """Which points a sensor's values are: one driver serves several roles, its row in station.json says which."""
 
-from node.core.measurements import MISSING, POINTS
+from node.core.measurements import MISSING
+from node.core.quantities import POINTS
 
 
-def _row(key: str) -> tuple:
+def row(key: str) -> tuple:
+    """The point's row in the table of measurements."""
     name = key.split(":")[0]  # module_temperature:2 is the second of its kind
-    for row in POINTS:
-        if row[0] == name:
-            return row
+    for point in POINTS:
+        if point[0] == name:
+            return point
     raise ValueError("no point '%s'" % key)
 
 
@@ -21,7 +23,7 @@ def keys(config: dict, usual: tuple) -> tuple:
     if len(given) != len(usual):
         raise ValueError("gives: %d keys for the %d values %s" % (len(given), len(usual), ", ".join(usual)))
     for i in range(len(usual)):
-        if given[i] is not None and _row(given[i])[1:3] != _row(usual[i])[1:3]:
+        if given[i] is not None and row(given[i])[1:3] != row(usual[i])[1:3]:
             raise ValueError("gives: %s is not in the unit and decimals of %s" % (given[i], usual[i]))
     return tuple(given)
 
