@@ -1,7 +1,7 @@
 """One MQTT connection of the gateway: bytes to messages on the node's codec, kept up for ever.
 
 The session is persistent (clean_session 0) and QoS is 1: the broker keeps what was not acknowledged, and nothing is acknowledged here before
-`acknowledge()` is called, which is after the commit.
+`acknowledge` is called, which is after the commit.
 """
 
 import asyncio
@@ -151,13 +151,12 @@ class Connection(asyncio.Protocol):
         self._rest = b""
         self._skip = 0
         self._paused = False
-        self.to_acknowledge.clear()
         self._write(mqtt.connect(self.client_id, self.keepalive_s, 0, None, *self._login))
 
     def connection_lost(self, error: Exception | None) -> None:
         self._up = False
         self._transport = None
-        self.to_acknowledge.clear()  # the broker sends these again; their keys are known by then
+        self.to_acknowledge = []  # the broker sends these again; their keys are known by then
         self._end(str(error) if error else "it closed the connection")
 
     def data_received(self, data: bytes) -> None:
@@ -251,11 +250,11 @@ class Connection(asyncio.Protocol):
 
     # For whoever takes the messages
 
-    def acknowledge(self) -> None:
-        """Everything taken so far is kept."""
-        if self.to_acknowledge:
-            self._write(b"".join([mqtt.puback(packet_id) for packet_id in self.to_acknowledge]))
-            self.to_acknowledge.clear()
+    def acknowledge(self, taken: list[int], count: int) -> None:
+        """The first `count` of what `to_acknowledge` was at the time are kept. Of an earlier connection's nothing can be said."""
+        if count and taken is self.to_acknowledge:
+            self._write(b"".join([mqtt.puback(packet_id) for packet_id in taken[:count]]))
+            del taken[:count]
 
     def pause(self, paused: bool) -> None:
         """Read no more for now: the broker waits."""

@@ -1,7 +1,8 @@
 """From messages to kept records. Pure but for the store: no sockets, no clock; time is an argument.
 
 `take` judges a message and adds it to the batch, `flush` commits the batch in one transaction, `due` says what the nodes should hear. Whoever
-brings the messages acknowledges them after `flush` has returned. The simulator feeds the same core that the gateway's connections feed.
+brings the messages acknowledges them after `flush` has returned. `seal` and `kept` are the two halves of `flush`, for who commits while taking
+more. The simulator feeds the same core that the gateway's connections feed.
 
 The current life of a node is the one first seen last: a late record of an old life never brings that life back.
 """
@@ -85,6 +86,7 @@ class Ingest:
         self.store = store
         self.district = district
         self.batch = Batch()
+        self.sealed: Batch | None = None  # being committed, or to be tried again
         self.counts = {"records": 0, "duplicates": 0, "conflicts": 0, "quarantined": 0, "commits": 0}
         self.touched: set[tuple[str, str]] = set()  # (district, node) since whoever looks emptied it
         self._nodes: dict[tuple[str, str], Node] = {}
@@ -95,6 +97,9 @@ class Ingest:
         self._gappy: dict[tuple[int, int], Stream] = {}
         self._seen: set[Node] = set()
         self._taken = 0
+        self._sealed_taken = 0
+        self._sealed_streams: list[tuple[Stream, Key]] = []
+        self._sealed_seen: set[Node] = set()
         self._load()
 
     def _load(self) -> None:
@@ -130,7 +135,7 @@ class Ingest:
     @property
     def waiting(self) -> int:
         """Messages taken and not yet committed."""
-        return self._taken
+        return self._taken + self._sealed_taken
 
     def take(self, topic: str, payload: bytes, received_ms: int) -> None:
         """Judge one message and add it to the batch. Never raises for what is in it; StoreError when the database can't be asked."""
@@ -231,8 +236,9 @@ class Ingest:
     def _is_kept(self, stream: Stream, boot: int, seq: int, digest: int) -> bool:
         """True: counted as a duplicate. Refused: the key is kept with another payload."""
         life = stream.life
-        waiting = self.batch.records.get((life.id, stream.stream, boot, seq))
-        kept = waiting[9] if waiting else self.store.hash_of(life.id, stream.stream, boot, seq)
+        key = (life.id, stream.stream, boot, seq)
+        waiting = self.batch.records.get(key) or (self.sealed and self.sealed.records.get(key))
+        kept = waiting[9] if waiting else self.store.hash_of(*key)
         if kept is None:
             return False
         if kept != digest:
@@ -327,23 +333,38 @@ class Ingest:
 
     def flush(self, now_ms: int | None = None) -> list[Message]:
         """Commit all that was taken. StoreError leaves it waiting, to be flushed again. With `now_ms`: what is due to be told."""
-        if self._taken:
-            self.batch.marks = [
-                (s.life.id, s.stream, s.mark.boot, s.mark.seq, s.mark.image()) for s in self._dirty
-            ]  # fmt: skip
-            self.store.commit(self.batch)
-            self.counts["commits"] += 1
-            self.batch = Batch()
-            self._taken = 0
-            for stream in self._dirty:
-                stream.dirty = False
-                stream.kept = (stream.mark.boot, stream.mark.seq)
-            self._dirty.clear()
-            for node in self._seen:
-                self._tell(node)
-                self.touched.add((node.district, node.name))
-            self._seen.clear()
+        while (batch := self.seal()) is not None:
+            self.store.write(batch)
+            self.store.finish()
+            self.kept()
         return [] if now_ms is None else self.due(now_ms)
+
+    def seal(self) -> Batch | None:
+        """The batch to be committed now, None if there is nothing; what is taken from here on goes into the next. One that failed comes again."""
+        if self.sealed is None and self._taken:
+            self.sealed, self.batch = self.batch, Batch()
+            self._sealed_taken, self._taken = self._taken, 0
+            self._sealed_seen, self._seen = self._seen, set()
+            self._sealed_streams = [(s, (s.mark.boot, s.mark.seq)) for s in self._dirty]
+            for stream in self._dirty:
+                mark = stream.mark
+                self.sealed.marks.append((stream.life.id, stream.stream, mark.boot, mark.seq, mark.image()))
+                stream.dirty = False
+            self._dirty.clear()
+        return self.sealed
+
+    def kept(self) -> None:
+        """The sealed batch is on disk."""
+        self.counts["commits"] += 1
+        self.sealed = None
+        self._sealed_taken = 0
+        for stream, key in self._sealed_streams:
+            stream.kept = key
+        for node in self._sealed_seen:
+            self._tell(node)
+            self.touched.add((node.district, node.name))
+        self._sealed_streams = []
+        self._sealed_seen = set()
 
     def tell_all(self) -> None:
         """Say every `committed` again: the broker may have lost what it retained."""

@@ -64,7 +64,7 @@ async def serve(config: Config, store: SqliteStore, listener: socket.socket | No
     waiting = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        intake.flush()
+        await intake.close()
     finally:
         waiting.cancel()
         for task in reversed(tasks):

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 try:
     import fcntl
@@ -115,11 +115,15 @@ class Kept:
 
 
 class Store(Protocol):
-    """What ingest needs of a database. Every method may raise StoreError; a commit that raised has kept nothing."""
+    """What ingest needs of a database. Every method may raise StoreError; a write or finish that raised has kept nothing."""
 
     def load(self) -> Kept: ...
 
-    def commit(self, batch: Batch) -> None: ...
+    def write(self, batch: Batch) -> None:
+        """Begin a transaction and put the batch into it."""
+
+    def finish(self) -> None:
+        """Commit it: on disk when this returns. May be called in another thread, one at a time."""
 
     def hash_of(self, life_id: int, stream: int, boot: int, seq: int) -> int | None: ...
 
@@ -133,6 +137,7 @@ class SqliteStore:
         try:
             self._db = connect(path)
             self._prepare()
+            self._look = self.connection()  # so that a question never waits for a commit in another thread
         except (sqlite3.Error, StoreError) as error:
             self.release()
             if isinstance(error, StoreError):
@@ -181,15 +186,26 @@ class SqliteStore:
             raise StoreError(f"the database {self.path} can't be read: {error}") from None
 
     def commit(self, batch: Batch) -> None:
-        db = self._db
+        self.write(batch)
+        self.finish()
+
+    def write(self, batch: Batch) -> None:
         try:
-            db.execute("BEGIN IMMEDIATE")
+            self._db.execute("BEGIN IMMEDIATE")
             self._insert(batch)
-            db.execute("COMMIT")
         except sqlite3.Error as error:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise StoreError(f"the database {self.path} can't be written: {error}") from None
+            self._undo(error)
+
+    def finish(self) -> None:
+        try:
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo(error)
+
+    def _undo(self, error: sqlite3.Error) -> NoReturn:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+        raise StoreError(f"the database {self.path} can't be written: {error}") from None
 
     def _insert(self, batch: Batch) -> None:
         many = self._db.executemany
@@ -209,7 +225,7 @@ class SqliteStore:
 
     def hash_of(self, life_id: int, stream: int, boot: int, seq: int) -> int | None:
         try:
-            found = self._db.execute(
+            found = self._look.execute(
                 "SELECT hash FROM records WHERE life_id = ? AND stream = ? AND boot = ? AND seq = ?",
                 (life_id, stream, boot, seq),
             ).fetchone()
@@ -226,6 +242,7 @@ class SqliteStore:
         return self._db if self.path == ":memory:" else connect(self.path)
 
     def close(self) -> None:
+        self._look.close()
         self._db.close()
         self.release()
 

@@ -125,10 +125,11 @@ class FailingStore(SqliteStore):
 
     full = False
 
-    def commit(self, batch):
+    def finish(self):
         if self.full:
+            self._db.execute("ROLLBACK")
             raise StoreError("the database can't be written: disk is full")
-        super().commit(batch)
+        super().finish()
 
 
 @pytest.mark.broker

@@ -156,7 +156,7 @@ def test_a_batch_that_can_not_be_kept_waits_whole(district, monkeypatch):
         raise StoreError("disk full")
 
     with monkeypatch.context() as patched:
-        patched.setattr(district.store, "commit", full)
+        patched.setattr(district.store, "write", full)
         with pytest.raises(StoreError):
             district.ingest.flush()
         district.ingest.take(topic("readings"), reading(1, 2), NOW)
