@@ -27,10 +27,10 @@ from simulator.world.river import Battery, Levels, River
 RECORDED = Path(__file__).parent / "recorded"
 RATIO_MILLI = 5700  # 47 kOhm above 10 kOhm
 PINS = {
-    "uart1": {"rx": 16, "tx": 17, "baud": 9600, "power": 4},
-    "adc1": {"pin": 34},
-    "siren": {"pin": 25},
-    "strobe": {"pin": 26},
+    "uart1": {"kind": "uart", "rx": 16, "tx": 17, "baud": 9600, "power": 4},
+    "adc1": {"kind": "adc", "pin": 34},
+    "siren": {"kind": "output", "pin": 25},
+    "strobe": {"kind": "output", "pin": 26},
 }
 _WRAP_EARLY_MS = 5000
 _WRAPS = 720  # the first hour sees every station's ticks wrap, five seconds apart

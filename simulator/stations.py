@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from simulator.adapters.buses import ADC, UART
+from simulator.adapters.buses import Bus
 from simulator.adapters.clock import WRAP_MASK, Clock
 from simulator.adapters.console import Console
 from simulator.adapters.link import LinkPort
@@ -20,7 +20,7 @@ class Ports:
     """The world as the firmware sees it (docs/ports.md)."""
 
     def __init__(
-        self, clock: Clock, buses: dict[str, UART | ADC], outputs: dict[str, Output], storage: Storage, link: LinkPort
+        self, clock: Clock, buses: dict[str, Bus], outputs: dict[str, Output], storage: Storage, link: LinkPort
     ) -> None:
         self.clock = clock
         self.buses = buses
@@ -76,6 +76,8 @@ class Station:
     def _boot(self, t_ms: int) -> None:
         self._on = True
         self.ports.clock.synchronise_at(t_ms + self._sync_after_ms)
+        for name in sorted(self.ports.buses):
+            self.ports.buses[name].boot()
         self._body.boot(self.compiled, self.ports)
 
     def _cut(self, t_ms: int) -> int:
@@ -85,10 +87,6 @@ class Station:
         self._reset_ms = self._resets_ms[0] if self._resets_ms else NEVER
         self._body.cut()
         self.ports.link.close()
-        for name in sorted(self.ports.buses):
-            bus = self.ports.buses[name]
-            if isinstance(bus, UART):
-                bus.close()
         for name in sorted(self.ports.outputs):
             self.ports.outputs[name].set(0)
         return t_ms + OFF_MS

@@ -1,18 +1,40 @@
-"""Buses with simulated chips behind them."""
+"""Buses with simulated chips behind them.
 
+A chip is told the time and is the same however often, and by whom, it is asked. What each kind of bus wants of its chips is a Protocol here.
+"""
+
+import errno
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from node.core.tips import Tips
+from simulator.adapters.clock import WRAP_MASK
 from simulator.agenda import Moment
-from simulator.chips.a02yyuw import A02YYUW
-from simulator.chips.battery_adc import BatteryADC
 
 RX_BYTES = 256  # what the ESP32's UART driver keeps unread by default; later bytes are lost
+DEBOUNCE_MS = 100
+Spans = tuple[tuple[int, int], ...]  # from, to in virtual milliseconds
+
+
+def within(t_ms: int, spans: Spans) -> bool:
+    return any(begin <= t_ms < end for begin, end in spans) if spans else False
+
+
+class SerialChip(Protocol):
+    """Speaks by itself. One that is spoken to has `hear(t_ms, data)` too; what it answers ends later than that millisecond."""
+
+    def frames_into(self, fifo: bytearray, after_ms: int, now_ms: int, powered_ms: int, room: int) -> None:
+        """Appends what ended in (after_ms, now_ms], until `fifo` holds `room` bytes or a frame more."""
+        ...
 
 
 class UART:
-    """A sensor that talks by itself while powered. Its bytes are made when somebody looks, and are the same however often that is."""
+    """Bytes are made when somebody looks, and are the same however often that is."""
 
-    def __init__(self, moment: Moment, chip: A02YYUW) -> None:
+    def __init__(self, moment: Moment, chip: SerialChip) -> None:
         self._moment = moment
         self._chip = chip
+        self._hear: Callable[[int, bytes], object] | None = getattr(chip, "hear", None)
         self._fifo = bytearray()
         self._powered_ms = -1
         self._made_to_ms = -1
@@ -29,6 +51,10 @@ class UART:
         self._powered_ms = -1
         self._fifo.clear()
 
+    def boot(self) -> None:
+        """The station boots: its sensor has been without power."""
+        self.close()
+
     def read_into(self, buffer: bytearray | memoryview) -> int:
         if self._powered_ms < 0:
             return 0
@@ -41,7 +67,9 @@ class UART:
         return count
 
     def write(self, data: bytes) -> None:
-        """The ranger in auto mode listens to nothing."""
+        if self._hear is not None and self._powered_ms >= 0:
+            self._receive()  # what came before the request is not an answer to it
+            self._hear(self._moment.t, bytes(data))
 
     def waiting(self) -> bytes:
         """What a read would find now; the vm runtime takes it along and says with `take` what was read."""
@@ -61,10 +89,162 @@ class UART:
             del self._fifo[RX_BYTES:]
 
 
+class AnalogChip(Protocol):
+    def read_uv(self, t_ms: int) -> int: ...
+
+
 class ADC:
-    def __init__(self, moment: Moment, chip: BatteryADC) -> None:
+    def __init__(self, moment: Moment, chip: AnalogChip) -> None:
         self._moment = moment
         self._chip = chip
 
+    def boot(self) -> None:
+        """A pin remembers nothing."""
+
     def read_uv(self) -> int:
         return self._chip.read_uv(self._moment.t)
+
+
+class I2CChip(Protocol):
+    """Either raises OSError when the chip does not acknowledge: busy measuring, a register it has not."""
+
+    def write(self, t_ms: int, data: bytes) -> None: ...
+    def read(self, t_ms: int, count: int) -> bytes:
+        """Always `count` bytes: where the chip has no more to say, the pulled-up line reads FF."""
+        ...
+
+
+class I2C:
+    """Chips by address. The faults are spans of time: `held_ms` a line is held low; `gone` (address, from, to) nobody answers there;
+    `swapped` (address, from, to, chip) another chip does. Chips keep their power when the board resets."""
+
+    def __init__(
+        self,
+        moment: Moment,
+        chips: Mapping[int, I2CChip],
+        *,
+        held_ms: Spans = (),
+        gone: tuple[tuple[int, int, int], ...] = (),
+        swapped: tuple[tuple[int, int, int, I2CChip], ...] = (),
+    ) -> None:
+        self._moment = moment
+        self._chips = dict(chips)
+        self._held_ms = held_ms
+        self._gone = gone
+        self._swapped = swapped
+
+    def boot(self) -> None:
+        """The bus remembers nothing."""
+
+    def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
+        self._chip(address).write(self._moment.t, bytes(data))
+
+    def read_into(self, address: int, buffer: bytearray | memoryview) -> None:
+        buffer[:] = self._chip(address).read(self._moment.t, len(buffer))
+
+    def _chip(self, address: int) -> I2CChip:
+        t = self._moment.t
+        if within(t, self._held_ms):
+            raise OSError(errno.ETIMEDOUT, "the bus is held low")
+        for where, begin, end, other in self._swapped:
+            if where == address and begin <= t < end:
+                return other
+        chip = self._chips.get(address)
+        if chip is None or any(where == address and begin <= t < end for where, begin, end in self._gone):
+            raise OSError(errno.ENODEV, "nobody answers")
+        return chip
+
+
+class OneWireChip(Protocol):
+    def reset(self, t_ms: int) -> int:
+        """1: it is there and says so."""
+        ...
+
+    def write(self, t_ms: int, byte: int) -> None: ...
+    def read(self, t_ms: int) -> int:
+        """FF from a chip that is not addressed."""
+        ...
+
+
+class OneWire:
+    """Every chip hears everything; where several speak, a 0 wins. `cut_ms`: the cable is off; `shorted_ms`: the line is held low."""
+
+    def __init__(
+        self, moment: Moment, chips: tuple[OneWireChip, ...], *, cut_ms: Spans = (), shorted_ms: Spans = ()
+    ) -> None:
+        self._moment = moment
+        self._chips = chips
+        self._cut_ms = cut_ms
+        self._shorted_ms = shorted_ms
+
+    def boot(self) -> None:
+        """The bus remembers nothing."""
+
+    def reset(self) -> int:
+        """1 when a chip answered. A line held low looks like an answer."""
+        t = self._moment.t
+        if within(t, self._shorted_ms):
+            return 1
+        return max([chip.reset(t) for chip in self._reached()], default=0)
+
+    def write(self, byte: int) -> None:
+        if not within(self._moment.t, self._shorted_ms):
+            for chip in self._reached():
+                chip.write(self._moment.t, byte)
+
+    def read(self) -> int:
+        t = self._moment.t
+        if within(t, self._shorted_ms):
+            return 0
+        value = 0xFF
+        for chip in self._reached():
+            value &= chip.read(t)
+        return value
+
+    def _reached(self) -> tuple[OneWireChip, ...]:
+        return () if within(self._moment.t, self._cut_ms) else self._chips
+
+
+class Contact(Protocol):
+    def edges(self, after_ms: int, until_ms: int) -> list[int]:
+        """The times in (after_ms, until_ms] at which it closes, bounce and all, in order."""
+        ...
+
+
+class Pulses:
+    """What the board's interrupt would have counted by now."""
+
+    def __init__(self, moment: Moment, contact: Contact, debounce_ms: int = DEBOUNCE_MS) -> None:
+        self._moment = moment
+        self._contact = contact
+        self._debounce_ms = debounce_ms
+        self.boot()
+
+    def boot(self) -> None:
+        """The station boots: it counts from 0, and has heard nothing while it was dark."""
+        self._tips = Tips(self._debounce_ms)
+        self._heard_to_ms = self._moment.t
+
+    def count(self) -> int:
+        t = self._moment.t
+        if t > self._heard_to_ms:
+            for at in self._contact.edges(self._heard_to_ms, t):
+                self._tips.edge(at & WRAP_MASK)
+            self._heard_to_ms = t
+        return self._tips.count
+
+
+class Switch:
+    def __init__(self, moment: Moment, closed: Callable[[int], int]) -> None:
+        """`closed(t_ms)` is 1 while the contact is closed."""
+        self._moment = moment
+        self._closed = closed
+
+    def boot(self) -> None:
+        """A contact is where it is."""
+
+    def closed(self) -> int:
+        return 1 if self._closed(self._moment.t) else 0
+
+
+Bus = UART | ADC | I2C | OneWire | Pulses | Switch

@@ -1,7 +1,8 @@
 """The firmware in the real MicroPython VM, one child process per station, under a board-sized heap.
 
 Chips, world, flash, broker and trace live here and are the very objects of the host runtime; the child (vm_child.py) only runs the app. A step is one round
-trip over pipes; every wait has a deadline, and what a child that died had to say is in the error.
+trip over pipes, which carries what the first UART and the first ADC hold; whatever else is read is asked for within the step. Every wait has a deadline, and
+what a child that died had to say is in the error.
 """
 
 import json
@@ -13,12 +14,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import node
-from simulator.adapters.buses import ADC, UART
+from simulator.adapters.buses import ADC, I2C, UART, OneWire, Pulses, Switch
 from simulator.adapters.link import Link
-from simulator.adapters.outputs import NAMES
 from simulator.errors import InputError
 from simulator.stations import Ports
 
@@ -30,9 +32,11 @@ _OP = struct.Struct("<BBH")
 _ASKED = struct.Struct("<II")
 _REPLY = struct.Struct("<HI")
 _BOOT, _STEP = 1, 2
+_ASKS_STORAGE, _ASKS_BUS = 20, 40  # the first op of each kind
 _DONE, _MORE, _ASK = 1, 2, 3
 _LONGEST = 1 << 20
 _SPOKEN = 2000
+_Kind = TypeVar("_Kind")
 
 
 class VMError(Exception):
@@ -72,8 +76,9 @@ class VMBody:
         assert isinstance(ports.link, Link), "only an in-memory link travels over a pipe"
         self._ports = ports
         self._link = ports.link
-        self._uart = next(bus for bus in ports.buses.values() if isinstance(bus, UART))
-        self._adc = next(bus for bus in ports.buses.values() if isinstance(bus, ADC))
+        buses = [ports.buses[name] for name in sorted(ports.buses)]
+        self._uart = next((bus for bus in buses if isinstance(bus, UART)), None)
+        self._adc = next((bus for bus in buses if isinstance(bus, ADC)), None)
         self._command(_BOOT, 0, json.dumps(station).encode())
 
     def step(self, now_ms: int) -> int:
@@ -98,7 +103,7 @@ class VMBody:
         link, storage = self._link, ports.storage
         state = link.state()
         received = link.waiting() if state == 2 else b""
-        heard = self._uart.waiting()
+        heard = self._uart.waiting() if self._uart else b""
         unix_ms = ports.clock.unix_ms()
         flags = (1 if link.ended() else 0) | (2 if storage.failing() else 0)
         head = _HEAD.pack(
@@ -107,7 +112,7 @@ class VMBody:
             -1 if unix_ms is None else unix_ms,
             state,
             flags,
-            self._adc.read_uv(),
+            self._adc.read_uv() if self._adc else 0,
             max(0, storage.free),
             len(received),
             len(heard),
@@ -136,22 +141,23 @@ class VMBody:
             at += name_bytes
             data = told[at : at + count]
             at += count
-            if op < 20:
+            if op < _ASKS_STORAGE:
                 self._do(op, name, data)
             else:
-                reply = self._reply(op, name, data, *_ASKED.unpack_from(told, at))
+                ask = self._reply_of_storage if op < _ASKS_BUS else self._reply_of_bus
+                reply = self._reply(ask, op, name, data, *_ASKED.unpack_from(told, at))
         return reply
 
     def _do(self, op: int, name: str, data: bytes) -> None:
         ports = self._ports
         if op == 1:
-            self._uart.open()
+            self._bus(name, UART).open()
         elif op == 2:
-            self._uart.close()
+            self._bus(name, UART).close()
         elif op == 3:
-            self._uart.take(int.from_bytes(data, "little"))
+            self._bus(name, UART).take(int.from_bytes(data, "little"))
         elif op == 4:
-            ports.outputs[NAMES[data[0]]].set(data[1])
+            ports.outputs[name].set(data[0])
         elif op == 5:
             self._link.open()
         elif op == 6:
@@ -168,27 +174,65 @@ class VMBody:
             del ports.console.typed[: int.from_bytes(data, "little")]
         elif op == 12:
             ports.console.write(data)
+        elif op == 13:
+            self._bus(name, UART).write(data)
+        elif op == 14:
+            self._bus(name, OneWire).write(data[0])
         else:
             raise self._error(f"did something unknown ({op})")
 
-    def _reply(self, op: int, name: str, data: bytes, first: int, second: int) -> bytes:
-        storage = self._ports.storage
+    @staticmethod
+    def _reply(ask: Callable[..., bytes], *asked: object) -> bytes:
         try:
-            if op == 20:
-                found = "\n".join(storage.names()).encode()
-            elif op == 21:
-                found = storage.size(name).to_bytes(4, "little")
-            elif op == 22:
-                found = storage.read(name, first, second)
-            else:
-                if op == 23:
-                    storage.replace(name, data)
-                else:
-                    storage.remove(name)
-                found = storage.free.to_bytes(4, "little")
+            found = ask(*asked)
         except OSError as error:
             return _REPLY.pack(error.errno or 5, 0)
         return _REPLY.pack(0, len(found)) + found
+
+    def _reply_of_storage(self, op: int, name: str, data: bytes, first: int, second: int) -> bytes:
+        storage = self._ports.storage
+        if op == 20:
+            return "\n".join(storage.names()).encode()
+        if op == 21:
+            return storage.size(name).to_bytes(4, "little")
+        if op == 22:
+            return storage.read(name, first, second)
+        if op == 23:
+            storage.replace(name, data)
+        elif op == 24:
+            storage.remove(name)
+        else:
+            raise self._error(f"asked storage for something unknown ({op})")
+        return storage.free.to_bytes(4, "little")
+
+    def _reply_of_bus(self, op: int, name: str, data: bytes, first: int, second: int) -> bytes:
+        if op == 40:
+            self._bus(name, I2C).write(first, data)
+            return b""
+        if op == 41:
+            found = bytearray(second)
+            self._bus(name, I2C).read_into(first, found)
+            return bytes(found)
+        if op == 42:
+            found = bytearray(second)
+            return bytes(found[: self._bus(name, UART).read_into(found)])
+        if op == 43:
+            return bytes((self._bus(name, OneWire).reset(),))
+        if op == 44:
+            return bytes((self._bus(name, OneWire).read(),))
+        if op == 45:
+            return self._bus(name, ADC).read_uv().to_bytes(4, "little")
+        if op == 46:
+            return self._bus(name, Pulses).count().to_bytes(4, "little")
+        if op == 47:
+            return bytes((self._bus(name, Switch).closed(),))
+        raise self._error(f"asked a bus for something unknown ({op})")
+
+    def _bus(self, name: str, kind: type[_Kind]) -> _Kind:
+        bus = self._ports.buses.get(name)
+        if not isinstance(bus, kind):
+            raise self._error(f"takes '{name}' for a bus of the kind {kind.__name__}, which the simulation does not")
+        return bus
 
     def _write(self, data: bytes) -> None:
         assert self._child is not None and self._child.stdin is not None

@@ -2,7 +2,8 @@
 """Runs in the MicroPython VM, one process per station: the firmware's app between two pipes. simulator/runtimes/vm.py is the other end.
 
 The parent sends a command (`_HEAD`, then its bytes); here the app makes one step on ports that only write down what it does, and one answer goes back
-(`_ANSWER`, then what was done, in order). Reading storage, and writing what may be refused, is asked of the parent within the step.
+(`_ANSWER`, then what was done, in order). Reading storage or a bus, and writing what may be refused, is asked of the parent within the step; only what the
+first UART holds and the first ADC reads comes along with the command.
 """
 
 import json
@@ -63,19 +64,37 @@ class Clock:
 
 
 class UART:
-    def __init__(self):
-        self.opened = False
-        self.data = b""
+    """A UART that is asked whenever it is read."""
+
+    def __init__(self, name):
+        self.name = name
+        self.bytes_name = name.encode()
 
     def open(self):
-        self.opened = True
-        self.data = b""
-        _tell(1, b"", b"")
+        _tell(1, self.bytes_name, b"")
 
     def close(self):
-        self.opened = False
+        _tell(2, self.bytes_name, b"")
+
+    def read_into(self, buffer):
+        found = _ask(42, self.name, 0, len(buffer), b"")
+        buffer[: len(found)] = found
+        return len(found)
+
+    def write(self, data):
+        _tell(13, self.bytes_name, data)
+
+
+class FirstUART(UART):
+    data = b""
+
+    def open(self):
         self.data = b""
-        _tell(2, b"", b"")
+        super().open()
+
+    def close(self):
+        self.data = b""
+        super().close()
 
     def read_into(self, buffer):
         data = self.data
@@ -83,30 +102,96 @@ class UART:
         if count:
             buffer[:count] = data[:count]
             self.data = data[count:]
-            _tell(3, b"", struct.pack("<H", count))
+            _tell(3, self.bytes_name, struct.pack("<H", count))
         return count
-
-    def write(self, data):
-        pass
 
 
 class ADC:
+    def __init__(self, name):
+        self.name = name
+
+    def read_uv(self):
+        return struct.unpack("<I", _ask(45, self.name, 0, 0, b""))[0]
+
+
+class FirstADC:
     uv = 0
+
+    def __init__(self, name):
+        pass
 
     def read_uv(self):
         return self.uv
 
 
+class I2C:
+    def __init__(self, name):
+        self.name = name
+
+    def write(self, address, data):
+        _ask(40, self.name, address, 0, data)
+
+    def read_into(self, address, buffer):
+        buffer[:] = _ask(41, self.name, address, len(buffer), b"")
+
+
+class OneWire:
+    def __init__(self, name):
+        self.name = name
+        self.bytes_name = name.encode()
+
+    def reset(self):
+        return _ask(43, self.name, 0, 0, b"")[0]
+
+    def write(self, byte):
+        _tell(14, self.bytes_name, bytes((byte,)))
+
+    def read(self):
+        return _ask(44, self.name, 0, 0, b"")[0]
+
+
+class Pulses:
+    def __init__(self, name):
+        self.name = name
+
+    def count(self):
+        return struct.unpack("<I", _ask(46, self.name, 0, 0, b""))[0]
+
+
+class Switch:
+    def __init__(self, name):
+        self.name = name
+
+    def closed(self):
+        return _ask(47, self.name, 0, 0, b"")[0]
+
+
+def build(pins):
+    """(buses, the first UART, the first ADC) as simulator/runtimes/vm.py sees them; where there is none, one that nothing knows."""
+    buses = {}
+    uart = adc = None
+    for name in sorted(pins):
+        kind = pins[name]["kind"]
+        if kind == "uart" and uart is None:
+            buses[name] = uart = FirstUART(name)
+        elif kind == "adc" and adc is None:
+            buses[name] = adc = FirstADC(name)
+        elif kind != "output":
+            made = {"uart": UART, "adc": ADC, "i2c": I2C, "onewire": OneWire, "pulses": Pulses, "switch": Switch}
+            buses[name] = made[kind](name)
+    return buses, uart or FirstUART(""), adc or FirstADC("")
+
+
 class Output:
-    def __init__(self, number):
-        self.number = number
+    def __init__(self, name):
+        self.name = name.encode()
         self.on = -1
 
     def set(self, on):
         on = 1 if on else 0
         if on != self.on:
             self.on = on
-            _tell(4, b"", bytes((self.number, on)))
+            _tell(4, self.name, bytes((on,)))
 
 
 class Link:
@@ -206,12 +291,10 @@ class Watchdog:
 
 
 class Ports:
-    def __init__(self):
+    def __init__(self, pins):
         self.clock = Clock()
-        self.uart = UART()
-        self.adc = ADC()
-        self.buses = {"uart1": self.uart, "adc1": self.adc}
-        self.outputs = {"siren": Output(0), "strobe": Output(1)}
+        self.buses, self.uart, self.adc = build(pins)
+        self.outputs = {name: Output(name) for name in pins if pins[name]["kind"] == "output"}
         self.storage = Storage()
         self.link = Link()
         self.console = Console()
@@ -221,7 +304,11 @@ class Ports:
 def main():
     from node.app import App
 
-    ports = Ports()
+    head = bytearray(struct.calcsize(_HEAD))
+    _in.readinto(head)
+    spoken = struct.unpack(_HEAD, head)
+    station = json.loads(_in.read(sum(spoken[-3:])))
+    ports = Ports(station["pins"])
     clock, uart, adc, link, storage, console = (
         ports.clock,
         ports.uart,
@@ -230,13 +317,17 @@ def main():
         ports.storage,
         ports.console,
     )
-    head = bytearray(struct.calcsize(_HEAD))
-    app = None
+    clock.unix = spoken[2]
+    storage.failing = spoken[4] & _FAILING != 0
+    storage.free = spoken[6]
+    app = App(station, ports)
+    del station, spoken
+    _answer(1, 0)
     while True:
         if _in.readinto(head) != len(head):
             return
-        command, clock.now, clock.unix, link.at, flags, adc.uv, storage.free, of_link, of_uart, of_console = (
-            struct.unpack(_HEAD, head)
+        _, clock.now, clock.unix, link.at, flags, adc.uv, storage.free, of_link, of_uart, of_console = struct.unpack(
+            _HEAD, head
         )
         link.data = _in.read(of_link) if of_link else b""
         uart.data = _in.read(of_uart) if of_uart else b""
@@ -244,13 +335,7 @@ def main():
         link.ended = flags & _ENDED != 0
         link.room = _WINDOW
         storage.failing = flags & _FAILING != 0
-        if command == 1:
-            station = json.loads(console.data)
-            console.data = b""
-            app = App(station, ports)
-            _answer(1, 0)
-        else:
-            _answer(1, app.step(clock.now))
+        _answer(1, app.step(clock.now))
 
 
 try:

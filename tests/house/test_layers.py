@@ -13,7 +13,20 @@ from tests.house import sources
 from tests.house.rules_python import imports
 
 ON_THE_CHIP = ("array", "binascii", "errno", "gc", "hashlib", "json", "micropython", "struct")
-OF_THE_BOARD = ("machine", "network", "esp32", "os", "select", "socket", "ssl", "sys", "time", "io", "ntptime")
+OF_THE_BOARD = (
+    "machine",
+    "network",
+    "esp32",
+    "onewire",
+    "os",
+    "select",
+    "socket",
+    "ssl",
+    "sys",
+    "time",
+    "io",
+    "ntptime",
+)
 
 # (a file is in the first row whose beginning it has; what it may import; why)
 LAYERS = (

@@ -1,8 +1,6 @@
-"""Siren and strobe: low from the moment they exist."""
+"""Siren, strobe and whatever else is switched: low from the moment they exist."""
 
 from machine import Pin
-
-NAMES = ("siren", "strobe")
 
 
 class Output:
@@ -15,7 +13,7 @@ class Output:
 
 def build(pins: dict) -> dict:
     outputs: dict = {}
-    for name in NAMES:
-        if name in pins:
+    for name in pins:
+        if pins[name]["kind"] == "output":
             outputs[name] = Output(pins[name]["pin"])
     return outputs

@@ -32,27 +32,77 @@ def _write(name, data, mode):
 
 
 class Pin:
+    """`outside` is what the world puts on a pin (absent: pulled up, or what was last written), `touch` what it changes it to."""
+
     OUT = 1
     IN = 0
+    OPEN_DRAIN = 2
+    PULL_UP = 3
+    IRQ_FALLING = 4
+    outside = {}
+    freed_by = {}  # clock pin -> [clocks still needed, data pin]: a chip that was cut off within a byte
     _values = {}
+    _handlers = {}
 
-    def __init__(self, number, mode=IN, value=None):
+    def __init__(self, number, mode=None, pull=None, value=None):
         self._number = number
+        self._mode = mode
         if value is not None:
             self.value(value)
 
     def value(self, value=None):
         if value is None:
-            return self._values.get(self._number, 0)
+            return self.outside.get(self._number, self._values.get(self._number, 1))
         if self._values.get(self._number) != value:
             self._values[self._number] = value
-            _write("pins", b"%d %d\n" % (self._number, value), "ab")
+            if self._mode == self.OUT:
+                _write("pins", b"%d %d\n" % (self._number, value), "ab")
+            elif value and self._number in self.freed_by:
+                waiting = self.freed_by[self._number]
+                waiting[0] -= 1
+                if waiting[0] == 0:
+                    self.outside.pop(waiting[1])
+
+    def irq(self, handler, trigger):
+        self._handlers[self._number] = handler
+
+    @classmethod
+    def touch(cls, number, level):
+        falls = level < cls.outside.get(number, 1)
+        cls.outside[number] = level
+        if falls and number in cls._handlers:
+            cls._handlers[number](None)
+
+
+class I2C:
+    """`chips`: address -> an object with write(data) and read(count)."""
+
+    chips = {}
+
+    def __init__(self, number, scl, sda, freq, timeout):
+        self._lines = (scl, sda)
+        self.timeout = timeout
+
+    def _chip(self, address):
+        for line in self._lines:
+            assert line.value(), "the real driver would hang here for 100 ms and more"
+        if address not in self.chips:
+            raise OSError(19)
+        return self.chips[address]
+
+    def writeto(self, address, data):
+        self._chip(address).write(bytes(data))
+
+    def readfrom_into(self, address, buffer):
+        data = self._chip(address).read(len(buffer))
+        for i in range(len(buffer)):
+            buffer[i] = data[i]
 
 
 class UART:
     """An A02YYUW is on every UART: a frame each 100 ms."""
 
-    def __init__(self, number, baudrate, rx, tx, rxbuf=256, timeout=0):
+    def __init__(self, number, baudrate, rx, tx, parity=None, stop=1, rxbuf=256, timeout=0):
         self._waiting = bytearray()
         self._last = time.ticks_ms()
 

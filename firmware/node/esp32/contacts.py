@@ -1,0 +1,32 @@
+"""Contacts to ground on pins that are pulled up: one that is counted, one that is looked at."""
+
+import time
+
+from machine import Pin
+
+from node.core.clock import WRAP
+from node.core.tips import Tips
+
+_DEBOUNCE_MS = 100  # a bucket takes longer to tip back; a reed bounces for a few ms
+
+
+class Pulses:
+    def __init__(self, pins: dict):
+        """`pins`: pin and, if it is not 100, debounce_ms."""
+        self._tips = Tips(pins.get("debounce_ms", _DEBOUNCE_MS))
+        self._pin = Pin(pins["pin"], Pin.IN, Pin.PULL_UP)
+        self._pin.irq(self._edge, Pin.IRQ_FALLING)
+
+    def _edge(self, _pin) -> None:
+        self._tips.edge(time.ticks_ms() & (WRAP - 1))
+
+    def count(self) -> int:
+        return self._tips.count
+
+
+class Switch:
+    def __init__(self, pins: dict):
+        self._pin = Pin(pins["pin"], Pin.IN, Pin.PULL_UP)
+
+    def closed(self) -> int:
+        return 0 if self._pin.value() else 1
