@@ -1,9 +1,9 @@
 """Bosch BME280: temperature, humidity, pressure, I2C 0x76 (0x77). Datasheet BST-BME280-DS002 revision 1.24: 4.2.3 formulas, 5 registers.
 
-Its numbers mean nothing without the calibration words of this very chip, which are read at the first start and after every failure, so that a
-swapped chip is never read with another's. The formulas are the datasheet's for whole numbers; the limits that it puts on
-humidity are left out. Nothing on its bus has a checksum: chip id, calibration words, the control register and the chip's range
-are what is checked. A BMP280 (id 0x58) is another chip: no_answer.
+Its numbers mean nothing without the calibration words of this very chip. They are read at the first start and after every failure, and a mark is left in
+the config register: a chip that lost power, or was swapped, no longer has it. The formulas are the datasheet's for whole numbers; the limits that it
+puts on humidity are left out. Nothing on its bus has a checksum: chip id, calibration words, the two control registers and the chip's range are what is
+checked. A BMP280 (id 0x58) is another chip: no_answer.
 """
 
 from node.core.measurements import MISSING, NO_ANSWER, OUT_OF_RANGE
@@ -14,7 +14,7 @@ _CHIP = 0x60
 _CALIBRATION = b"\x88"  # T1 to P9, an empty byte, H1
 _CALIBRATION_H = b"\xe1"  # H2 to H6
 _STATUS = b"\xf3"  # and on to 0xFE: status, control, config, an empty byte, pressure, temperature, humidity
-_CONFIG = b"\xf5\x00"  # no filter
+_CONFIG = b"\xf5\xa0"  # no filter; the mark is a pause between measurements, which forced mode has no use for
 _HUMIDITY_ONCE = b"\xf2\x01"
 _MEASURE = b"\xf4\x25"  # temperature and pressure once, forced mode: then it sleeps again
 _CONTROL = 0x24  # what 0xF4 must say afterwards; a chip that lost power says 0
@@ -76,7 +76,7 @@ class BME280:
         if data[0] & _MEASURING:
             self._looks += 1
             return _AGAIN_MS if self._looks < _LOOKS else -NO_ANSWER
-        if data[1] != _CONTROL:
+        if data[1] != _CONTROL or data[2] != _CONFIG[1]:
             return -NO_ANSWER
         words = self._calibration
         raw_pressure = data[4] << 12 | data[5] << 4 | data[6] >> 4

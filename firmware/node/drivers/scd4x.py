@@ -5,7 +5,7 @@ for a reading, and starts the chip when none comes in 6 s, which is how it is fo
 answers, and its serial number whenever it is found idle. Its first reading can be 0 ppm, which no air has: MISSING.
 """
 
-from node.core.measurements import BAD_CHECKSUM, MISSING, NO_ANSWER
+from node.core.measurements import BAD_CHECKSUM, NO_ANSWER
 from node.drivers import roles, sensirion
 
 _READY = b"\xe4\xb8"
@@ -58,7 +58,7 @@ class SCD4x:
         if not sensirion.intact(answer):
             return -BAD_CHECKSUM
         if phase == _NAMING:
-            self.serial = (sensirion.word(answer, 0) << 16 | sensirion.word(answer, 1)) << 16 | sensirion.word(answer, 2)
+            self.serial = sensirion.word(answer, 0) << 32 | sensirion.word(answer, 1) << 16 | sensirion.word(answer, 2)
             self._polls = 0
             return self._send(_START, _STARTED, _FIRST_MS)
         values[0] = roles.within(sensirion.word(answer, 0), 1, 40000)

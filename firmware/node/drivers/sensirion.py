@@ -3,7 +3,8 @@
 Sensirion's own example: the CRC of BEEF is 92. It finds every error of one, two or three bits in a word.
 """
 
-HUMIDITY_LOW = -500  # 1/100 %RH; a wet or ageing element reads past 0 and 100 by a little: told as it is, the core judges
+# 1/100 %RH: a wet or ageing element reads past 0 and 100 by a little, which is told as it is; the core judges.
+HUMIDITY_LOW = -500
 HUMIDITY_HIGH = 10500
 
 _NIBBLES = b"\x00\x31\x62\x53\xc4\xf5\xa6\x97\xb9\x88\xdb\xea\x7d\x4c\x1f\x2e"
