@@ -247,7 +247,7 @@ print(storage.size("log"), storage.read("log", 2, 3), storage.read("log", 6, 3))
 storage.replace("kept", b"new")
 print(storage.read("kept", 0, 9), sorted(Storage("data").names()))
 storage.remove("log")
-for call in (lambda: storage.remove("log"), lambda: storage.append("no/such", b""), lambda: Storage("no/such/folder")):
+for call in (lambda: storage.remove("log"), lambda: storage.append("no/such", b""), lambda: Storage("no/such/folder").append("a", b"")):
     try:
         call()
         print("no error")

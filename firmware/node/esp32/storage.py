@@ -11,15 +11,15 @@ _SUFFIX = ".tmp"
 
 class Storage:
     def __init__(self, folder: str):
-        try:
-            os.mkdir(folder)
-        except OSError as e:
-            if e.errno != errno.EEXIST:
-                raise
         self._folder = folder + "/"
-        for name in os.listdir(folder):
-            if name.endswith(_SUFFIX):  # power went before a rename: the old file is still whole
-                os.remove(self._folder + name)
+        try:
+            if folder not in os.listdir():
+                os.mkdir(folder)
+            for name in os.listdir(folder):
+                if name.endswith(_SUFFIX):  # power went before a rename: the old file is still whole
+                    os.remove(self._folder + name)
+        except OSError:
+            pass  # flash that fails: every call that follows says so, and the station runs without records
 
     def names(self) -> list:
         return [name for name in os.listdir(self._folder[:-1]) if not name.endswith(_SUFFIX)]
