@@ -35,13 +35,16 @@ class Live:
         self._render = render
         self._facts: dict[Key, Facts] = {}
         self._said: dict[Key, str] = {}
+        self._changes: dict[Key, int] = {}  # number of the newest change of each card
+        self._change = 0
+        self._run = f"{wall_ms():x}"
         self._health_said: Any = None
         self._listeners: set[asyncio.Queue[str]] = set()
         self._trouble: str | None = None
         self._newest_ms = 0
         # all that was kept before is shown from the start
         intake.ingest.touched.update(reading.nodes())
-        self._touched(len(intake.ingest.touched))
+        self._changed(self._touched(len(intake.ingest.touched)))
 
     def now_ms(self) -> int:
         """The clock ages are counted by."""
@@ -89,13 +92,21 @@ class Live:
 
     # The stream
 
-    def listen(self) -> asyncio.Queue[str] | None:
+    @property
+    def place(self) -> str:
+        """Where in the stream of changes we are; a listener that knows it gets only what came after."""
+        return f"{self._run}-{self._change}"
+
+    def listen(self, place: str = "") -> asyncio.Queue[str] | None:
         """A queue of server-sent events, None when there are too many listeners. An empty text ends it."""
         if len(self._listeners) >= LISTENERS:
             return None
         queue: asyncio.Queue[str] = asyncio.Queue(QUEUE)
         self._listeners.add(queue)
-        queue.put_nowait(self._event([self._card(s) for s in self.stations()], whole=True))
+        run, _, change = place.partition("-")
+        known = run == self._run and change.isdecimal()
+        keys = [key for key, number in self._changes.items() if not known or number > int(change)]
+        queue.put_nowait(self._event([self._card(self.station(key)) for key in keys], whole=not known))
         return queue
 
     def leave(self, queue: asyncio.Queue[str]) -> None:
@@ -137,7 +148,9 @@ class Live:
             "cards": cards,
             "trouble": self.health()["trouble"],
         }
-        return f"event: cards\ndata: {json.dumps(told, separators=(',', ':'), ensure_ascii=False)}\n\n"
+        return (
+            f"event: cards\nid: {self.place}\ndata: {json.dumps(told, separators=(',', ':'), ensure_ascii=False)}\n\n"
+        )
 
     async def watch(self) -> None:
         """Look at what was touched, and now and then at everybody's age. Ends by cancellation."""
@@ -180,5 +193,7 @@ class Live:
             card = self._card(self.station(key))
             if self._said.get(key) != card["html"]:
                 self._said[key] = card["html"]
+                self._change += 1
+                self._changes[key] = self._change
                 cards.append(card)
         return cards

@@ -180,6 +180,34 @@ def test_a_wrong_idea_of_the_brokers_limit_does_not_stall_ingest(tmp_path, belie
 
 
 @pytest.mark.broker
+def test_a_backlog_of_readings_does_not_delay_an_alarm(tmp_path):
+    backlog = 10_000
+    store = SqliteStore(":memory:")
+    readings_before_the_alarm = []
+
+    def on_change():
+        if not readings_before_the_alarm and store.rows("SELECT 1 FROM records WHERE stream = 1"):
+            readings_before_the_alarm.append(store.rows("SELECT COUNT(*) FROM records WHERE stream = 0")[0][0])
+
+    async def story(port):
+        first = Intake(Ingest(SqliteStore(":memory:")), config_for(port))
+        async with running(first):
+            await until(lambda: first.readings.up and first.event.up)
+        with publisher(port) as client:
+            for seq in range(1, backlog + 1):
+                info = client.publish(topic("readings"), reading(1, seq), 1)
+            client.publish(topic("event"), alarm(1, 1, "danger"), 1)
+            await asyncio.to_thread(info.wait_for_publish, WITHIN_S)
+        intake = Intake(Ingest(store), config_for(port), on_change)
+        async with running(intake):
+            await until(lambda: store.rows("SELECT COUNT(*) FROM records") == [(backlog + 1,)])
+
+    with mosquitto(tmp_path, "max_inflight_messages 20") as port:
+        asyncio.run(story(port))
+    assert readings_before_the_alarm[0] < backlog / 10
+
+
+@pytest.mark.broker
 def test_a_huge_message_is_quarantined_and_those_behind_it_come_in(tmp_path):
     store = SqliteStore(":memory:")
 

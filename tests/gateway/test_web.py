@@ -7,6 +7,7 @@ import sqlite3
 import time
 import urllib.error
 import urllib.request
+import zlib
 
 import pytest
 
@@ -112,9 +113,10 @@ def test_a_wrong_question_gets_a_sentence(district):
 class Listener:
     """A page's live stream, read by hand."""
 
-    def __init__(self, gateway):
+    def __init__(self, gateway, place=""):
         self._connection = http.client.HTTPConnection("127.0.0.1", gateway.web_port, timeout=20)
-        self._connection.request("GET", "/api/stream")
+        self._connection.request("GET", "/api/stream", headers={"last-event-id": place} if place else {})
+        self.place = ""
         self._answer = self._connection.getresponse()
         assert self._answer.headers["content-type"].startswith("text/event-stream")
 
@@ -122,6 +124,8 @@ class Listener:
         while True:
             line = self._answer.readline()
             assert line, "the stream ended"
+            if line.startswith(b"id: "):
+                self.place = line[4:].decode().strip()
             if line.startswith(b"data: "):
                 return json.loads(line[6:])
 
@@ -142,6 +146,28 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(district):
         told = listener.next()
     assert not told["whole"]
     listener.close()
+    again = Listener(gateway, listener.place)
+    told = again.next()
+    again.close()
+    assert (told["whole"], told["cards"]) == (False, []), "who comes back gets only what is new"
+    other_run = Listener(gateway, "0-5")
+    assert other_run.next()["whole"]
+    other_run.close()
+
+
+def test_the_stream_is_packed_for_who_can_unpack_it(district):
+    _, gateway, client = district
+    flood(client, 2)
+    wait_until(lambda: gateway.ask("/api/stations")["stations"], what="a station")
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{gateway.web_port}/api/stream", headers={"accept-encoding": "gzip"}
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        assert answer.headers["content-encoding"] == "gzip"
+        unpacker, text = zlib.decompressobj(31), ""
+        while "\n\n" not in text.partition("data: ")[2]:
+            text += unpacker.decompress(answer.read1(65536)).decode()
+    assert '"key":"demo/dr01"' in text
 
 
 def test_a_lost_broker_is_said_and_found_again(district):

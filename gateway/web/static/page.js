@@ -96,9 +96,10 @@
   }
 
   function listen() {
-    const stream = new EventSource("/api/stream");
+    const stream = new EventSource("/api/stream?after=" + root.dataset.place);
     stream.addEventListener("cards", (event) => {
       const told = JSON.parse(event.data);
+      root.dataset.place = event.lastEventId;
       setNow(told.now_ms);
       live(told.trouble.length ? "lost" : "live", told.trouble.length ? "Trouble" : "Live");
       $("trouble").hidden = !told.trouble.length;
