@@ -1,6 +1,7 @@
 """Buses with simulated chips behind them.
 
-A chip is told the time and is the same however often, and by whom, it is asked. What each kind of bus wants of its chips is a Protocol here.
+What each kind of bus wants of its chips is a Protocol here. A chip is told the time, or was given a clock when it was made; it is the same however often it
+is asked.
 """
 
 import errno
@@ -108,8 +109,8 @@ class ADC:
 class I2CChip(Protocol):
     """Either raises OSError when the chip does not acknowledge: busy measuring, a register it has not."""
 
-    def write(self, t_ms: int, data: bytes) -> None: ...
-    def read(self, t_ms: int, count: int) -> bytes:
+    def write(self, data: bytes) -> None: ...
+    def read(self, count: int) -> bytes:
         """Always `count` bytes: where the chip has no more to say, the pulled-up line reads FF."""
         ...
 
@@ -137,10 +138,10 @@ class I2C:
         """The bus remembers nothing."""
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
-        self._chip(address).write(self._moment.t, bytes(data))
+        self._chip(address).write(bytes(data))
 
     def read_into(self, address: int, buffer: bytearray | memoryview) -> None:
-        buffer[:] = self._chip(address).read(self._moment.t, len(buffer))
+        buffer[:] = self._chip(address).read(len(buffer))
 
     def _chip(self, address: int) -> I2CChip:
         t = self._moment.t
@@ -156,12 +157,12 @@ class I2C:
 
 
 class OneWireChip(Protocol):
-    def reset(self, t_ms: int) -> int:
+    def reset(self) -> int:
         """1: it is there and says so."""
         ...
 
-    def write(self, t_ms: int, byte: int) -> None: ...
-    def read(self, t_ms: int) -> int:
+    def write(self, byte: int) -> None: ...
+    def read(self) -> int:
         """FF from a chip that is not addressed."""
         ...
 
@@ -182,23 +183,21 @@ class OneWire:
 
     def reset(self) -> int:
         """1 when a chip answered. A line held low looks like an answer."""
-        t = self._moment.t
-        if within(t, self._shorted_ms):
+        if within(self._moment.t, self._shorted_ms):
             return 1
-        return max([chip.reset(t) for chip in self._reached()], default=0)
+        return max([chip.reset() for chip in self._reached()], default=0)
 
     def write(self, byte: int) -> None:
         if not within(self._moment.t, self._shorted_ms):
             for chip in self._reached():
-                chip.write(self._moment.t, byte)
+                chip.write(byte)
 
     def read(self) -> int:
-        t = self._moment.t
-        if within(t, self._shorted_ms):
+        if within(self._moment.t, self._shorted_ms):
             return 0
         value = 0xFF
         for chip in self._reached():
-            value &= chip.read(t)
+            value &= chip.read()
         return value
 
     def _reached(self) -> tuple[OneWireChip, ...]:
@@ -234,17 +233,19 @@ class Pulses:
         return self._tips.count
 
 
+class LookedAt(Protocol):
+    def closed(self) -> int: ...
+
+
 class Switch:
-    def __init__(self, moment: Moment, closed: Callable[[int], int]) -> None:
-        """`closed(t_ms)` is 1 while the contact is closed."""
-        self._moment = moment
-        self._closed = closed
+    def __init__(self, contact: LookedAt) -> None:
+        self._contact = contact
 
     def boot(self) -> None:
         """A contact is where it is."""
 
     def closed(self) -> int:
-        return 1 if self._closed(self._moment.t) else 0
+        return 1 if self._contact.closed() else 0
 
 
 Bus = UART | ADC | I2C | OneWire | Pulses | Switch

@@ -19,8 +19,9 @@ class I2CBus:
     def _start(self) -> None:
         self._scl = Pin(self._pins["scl"])
         self._sda = Pin(self._pins["sda"])
-        freq = self._pins.get("khz", 100) * 1000
-        self._i2c = I2C(self._number, scl=self._scl, sda=self._sda, freq=freq, timeout=_STRETCH_US)
+        lines = {"scl": self._scl, "sda": self._sda, "freq": self._pins.get("khz", 100) * 1000}
+        # The stubs do not know `timeout`; the ESP32's I2C has taken it since 1.18.
+        self._i2c = I2C(self._number, timeout=_STRETCH_US, **lines)  # type: ignore[call-overload]
 
     def write(self, address: int, data) -> None:
         self._look()
@@ -33,7 +34,8 @@ class I2CBus:
     def _look(self) -> None:
         """OSError while a line is held low. The chip's driver would wait there for 100 ms and 100 more for every byte.
 
-        SCL low: a chip or a short holds it, nothing can be done. SDA low: a chip was cut off within a byte and waits for the clock to go on; nine clocks end it.
+        SCL low: a chip or a short holds it, nothing can be done. SDA low: a chip was cut off within a byte and waits for the clock to go on; nine clocks
+        end it.
         """
         if self._scl.value() and not self._sda.value():
             scl = Pin(self._pins["scl"], Pin.OPEN_DRAIN, value=1)

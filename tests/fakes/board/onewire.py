@@ -8,7 +8,8 @@ class OneWire:
         self._pin = pin
 
     def reset(self, required=False):
-        return any([chip.reset() for chip in self.chips])
+        answers = [chip.reset() for chip in self.chips]  # all of them hear it
+        return any(answers)
 
     def writebyte(self, byte):
         for chip in self.chips:
