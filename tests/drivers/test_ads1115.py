@@ -6,7 +6,7 @@ from node.core.measurements import MISSING
 from node.drivers import ads1115
 from node.drivers.ads1115 import ADS1115
 from simulator.chips.ads1115 import ADS1115 as Chip
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from tests.drivers.wire import I2C, Clock, Endless, measure, outcome
 
 # eldruin/ads1x1x-rs src/conversion.rs (MIT OR Apache-2.0), vectors.json: register to signed number. The ends of the range are refused here.
@@ -17,12 +17,23 @@ STEPS_NV = [(6144, 187500), (4096, 125000), (2048, 62500), (1024, 31250), (512, 
 SETUPS = [("0", 2048, 0xC583), ("0-1", 2048, 0x8583), ("3", 4096, 0xF383), ("2-3", 256, 0xBB83)]
 
 BATTERY = {"input": "0", "range_mv": 4096, "gives": "battery", "steps_per_v": 5700}
-SIREN = {"input": "1", "range_mv": 6144, "gives": "siren_current", "steps_per_v": 5405, "zero_uv": 2_500_000}  # ACS712, 5 A: 185 mV/A
-CHARGER = {"input": "2-3", "range_mv": 256, "gives": "charger_current", "steps_per_v": -10000}  # 0.1 Ohm, wired backwards
+SIREN = {
+    "input": "1",
+    "range_mv": 6144,
+    "gives": "siren_current",
+    "steps_per_v": 5405,
+    "zero_uv": 2_500_000,
+}  # ACS712, 5 A: 185 mV/A
+CHARGER = {
+    "input": "2-3",
+    "range_mv": 256,
+    "gives": "charger_current",
+    "steps_per_v": -10000,
+}  # 0.1 Ohm, wired backwards
 CONFIG = {"channels": [BATTERY, SIREN, CHARGER]}
 
 
-def fitted(clock, inputs=(2_210_526, 4_350_000, 100_000, 150_000), faults=Faults()):
+def fitted(clock, inputs=(2_210_526, 4_350_000, 100_000, 150_000), faults=NO_FAULTS):
     return ADS1115(I2C({0x48: Chip(clock, [lambda t, uv=uv: uv for uv in inputs], faults)}), CONFIG)
 
 
@@ -102,7 +113,12 @@ def test_any_bytes_from_the_bus_give_numbers_or_a_reason(data):
     assert got == "no_answer" or all(value == MISSING or abs(value) < 1 << 30 for value in got)
 
 
-@given(st.integers(-32767, 32766), st.sampled_from(ads1115.RANGES_MV), st.integers(0, 5_000_000), st.integers(1, 10_000_000))
+@given(
+    st.integers(-32767, 32766),
+    st.sampled_from(ads1115.RANGES_MV),
+    st.integers(0, 5_000_000),
+    st.integers(1, 10_000_000),
+)
 def test_no_intermediate_of_the_conversion_leaves_the_small_ints(raw, range_mv, zero_uv, steps):
     assert abs((range_mv >> 8) * 125 * raw + 8) < 1 << 30
     value = ads1115.convert_steps(ads1115.convert_uv(raw & 0xFFFF, range_mv), zero_uv, steps)

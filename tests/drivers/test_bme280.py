@@ -6,7 +6,7 @@ from node.core.measurements import MISSING
 from node.drivers import bme280
 from node.drivers.bme280 import BME280
 from simulator.chips import bme280 as chip
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from tests.drivers.wire import I2C, Clock, Endless, measure, outcome
 
 BOSCH = (27504, 26435, -1000, 36477, -10685, 3024, 2855, 140, -7, 15500, -14600, 6000)
@@ -19,7 +19,10 @@ VECTORS = [
     (PIMORONI, 529191, 326816, 30281, 2479, 100661.517564, 6867, 1),
 ]
 # Calibration words in registers: as the two captured chips above would hold them
-WORDS = [PIMORONI, (28417, 26721, 50, 38042, -10559, 3024, 8726, -185, -7, 9900, -10230, 4285, 75, 360, 0, 325, -50, 30)]
+WORDS = [
+    PIMORONI,
+    (28417, 26721, 50, 38042, -10559, 3024, 8726, -185, -7, 9900, -10230, 4285, 75, 360, 0, 325, -50, 30),
+]
 ADDRESS = 0x76
 
 
@@ -27,7 +30,7 @@ def truths(temperature=2500, humidity=5000, pressure=100000):
     return (lambda t: temperature), (lambda t: humidity), (lambda t: pressure)
 
 
-def fitted(clock, *truth, faults=Faults(), words=chip.WORDS):
+def fitted(clock, *truth, faults=NO_FAULTS, words=chip.WORDS):
     return BME280(I2C({ADDRESS: chip.BME280(clock, *truth, faults, words)}), {})
 
 

@@ -12,7 +12,7 @@ from node.drivers import current_loop
 from node.drivers.current_loop import CurrentLoop
 from simulator.chips.ads1115 import ADS1115 as Converter
 from simulator.chips.current_loop import CurrentLoop as Transmitter
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from tests.drivers.wire import I2C, Clock, Endless
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ NAMUR = [
 ]
 
 
-def fitted(clock, source, faults=Faults()):
+def fitted(clock, source, faults=NO_FAULTS):
     return CurrentLoop(I2C({0x48: Converter(clock, [source] + [lambda t: 0] * 3, faults)}), CONFIG)
 
 

@@ -6,10 +6,10 @@ from node.drivers import ds18b20
 from node.drivers.ds18b20 import DS18B20
 from simulator.chips.ds18b20 import DS18B20 as Chip
 from simulator.chips.ds18b20 import crc8, rom_of
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from tests.drivers.wire import Clock, measure, outcome
 
-# Datasheet 19-7487 revision 6, table 1 (temperature and data, p. 6): register, degC times 10000
+# Datasheet table 1 (temperature and data; p. 6 of 19-7487 revision 6, p. 4 of the older 22 pages): register, degC times 10000
 TABLE = [
     (0x07D0, 1250000), (0x0550, 850000), (0x0191, 250625), (0x00A2, 101250), (0x0008, 5000),
     (0x0000, 0), (0xFFF8, -5000), (0xFF5E, -101250), (0xFE6F, -250625), (0xFC90, -550000),
@@ -26,7 +26,7 @@ ROMS = ["28139bbb0b00001f", "28aa3c61551401f0", "28ff641dcd96f201"]
 APPLICATION_NOTE_27 = "021cb801000000a2"
 
 
-def fitted(clock, truth=lambda t: 2506, faults=Faults(), config=None, **more):
+def fitted(clock, truth=lambda t: 2506, faults=NO_FAULTS, config=None, **more):
     return DS18B20(Chip(clock, truth, faults, **more), config or {})
 
 
@@ -126,7 +126,10 @@ def test_a_failed_conversion_of_a_genuine_chip_is_out_of_range():
 
 def test_pulled_and_plugged_in_again_it_comes_back():
     clock = Clock()
-    driver = fitted(clock, faults=Faults(unplugged_ms=((1000, 2000), (2500, 2600)), zeros_ms=((5000, 6000),), garbage_ms=((6000, 7000),)))
+    driver = fitted(
+        clock,
+        faults=Faults(unplugged_ms=((1000, 2000), (2500, 2600)), zeros_ms=((5000, 6000),), garbage_ms=((6000, 7000),)),
+    )
     got = []
     for t in (0, 1000, 2100, 3000, 5000, 6000, 8000):
         clock.t = t

@@ -5,19 +5,20 @@ from hypothesis import strategies as st
 from node.core.measurements import MISSING
 from node.drivers import ina226
 from node.drivers.ina226 import INA226
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from simulator.chips.ina226 import INA226 as Chip
 from tests.drivers.wire import I2C, Clock, Endless, measure, outcome
 
 # vectors.json, ina226: tests of the embedded-hal crate; the datasheet's steps are 2.5 uV and 1.25 mV
 SHUNTS = [(0x8300, -80000)]
 VOLTAGES = [(0x0300, 960)]
-# The datasheet's own example (SBOS547, 6.5.2, table 6-1): 2 mOhm, 10 A, 12 V: shunt 20 mV = 1F40 hex, bus 11.98 V = 2570 hex, 119.8 W
+# The datasheet's own example (SBOS547, the table in 6.5.2, from memory: its numbers were not seen again here): 2 mOhm, 10 A: shunt 20 mV is 1F40, bus
+# 11.98 V is 2570, 119.8 W
 EXAMPLE = (0x1F40, 2000, 10_000, 0x2570, 11_980, 1198)
 CONFIG = {"shunt_uohm": 2000}
 
 
-def fitted(clock, mv=11_980, ma=10_000, faults=Faults(), config=CONFIG):
+def fitted(clock, mv=11_980, ma=10_000, faults=NO_FAULTS, config=CONFIG):
     return INA226(I2C({0x40: Chip(clock, lambda t: mv, lambda t: ma, abs(config["shunt_uohm"]), faults)}), config)
 
 
@@ -80,8 +81,13 @@ def test_power_that_fails_during_a_measurement_is_no_reading():
 
 
 def test_one_chip_is_a_panel_or_a_charger_or_the_sirens_current():
-    for gives in (["panel_voltage:2", "panel_current:2", "panel_power:2"], ["charger_voltage", "charger_current", None], [None, "siren_current", None]):
-        assert INA226(None, dict(CONFIG, gives=gives)).GIVES == tuple(gives)
+    for gives in (
+        ["panel_voltage:2", "panel_current:2", "panel_power:2"],
+        ["charger_voltage", "charger_current", None],
+        [None, "siren_current", None],
+    ):
+        driver = INA226(None, dict(CONFIG, gives=gives))
+        assert driver.GIVES == tuple(gives)
 
 
 @given(st.binary(min_size=1, max_size=40))

@@ -6,7 +6,7 @@ from node.core.measurements import MISSING
 from node.drivers import reference_cell
 from node.drivers.reference_cell import ReferenceCell
 from simulator.chips.ads1115 import ADS1115 as Converter
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from simulator.chips.reference_cell import ReferenceCell as Cell
 from tests.drivers.wire import I2C, Clock, Endless, outcome
 
@@ -28,7 +28,7 @@ def test_microvolts_are_brought_back_to_25_degrees(uv, calibration, alpha, cc, w
     assert reference_cell.convert_irradiance(uv, calibration, alpha, cc) == watts
 
 
-def fitted(clock, watts, cc, faults=Faults()):
+def fitted(clock, watts, cc, faults=NO_FAULTS):
     cell = Cell(lambda t: watts, lambda t: cc)
     return ReferenceCell(I2C({0x48: Converter(clock, [cell] + [lambda t: 0] * 3, faults)}), CONFIG)
 

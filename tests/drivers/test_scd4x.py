@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from node.core.measurements import MISSING
 from node.drivers import scd4x
 from node.drivers.scd4x import SCD4x
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from simulator.chips.scd4x import SCD4x as Chip
 from simulator.chips.sensirion import framed
 from tests.drivers.wire import I2C, Clock, Endless, Script, measure, outcome
@@ -25,7 +25,7 @@ def test_the_crc_printed_in_the_datasheet_is_refused():
     assert outcome(SCD4x(Script([READY, bytes.fromhex("01f47b6667a25eb93c")]), {})) == "bad_checksum"
 
 
-def fitted(clock, co2=lambda t: 415, faults=Faults()):
+def fitted(clock, co2=lambda t: 415, faults=NO_FAULTS):
     return SCD4x(I2C({0x62: Chip(clock, co2, lambda t: 2800, lambda t: 7000, faults)}), {})
 
 

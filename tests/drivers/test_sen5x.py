@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from node.core.measurements import MISSING
 from node.drivers import sen5x
 from node.drivers.sen5x import SEN5x
-from simulator.chips.i2c import Faults
+from simulator.chips.i2c import NO_FAULTS, Faults
 from simulator.chips.sen5x import SEN5x as Chip
 from simulator.chips.sensirion import framed
 from tests.drivers.wire import I2C, Clock, Endless, Script, measure, outcome
@@ -21,7 +21,7 @@ INDICES = [(42, 42), (0x7FFF, MISSING)]  # 4.2
 TRUTHS = (120, 250, 300, 330, 6543, 2876, 1000, 15)
 
 
-def fitted(clock, faults=Faults(), model="SEN55", truths=TRUTHS):
+def fitted(clock, faults=NO_FAULTS, model="SEN55", truths=TRUTHS):
     return SEN5x(I2C({0x69: Chip(clock, [lambda t, v=v: v for v in truths], faults, model)}), {})
 
 

@@ -73,7 +73,9 @@ def test_pulled_and_plugged_in_again_it_comes_back_and_tells_its_number_anew():
 
 def test_another_chip_a_held_bus_and_noise_each_have_their_reason():
     clock = Clock()
-    faults = Faults(other_chip_ms=((0, 100),), held_low_ms=((100, 200),), garbage_ms=((200, 300),), zeros_ms=((300, 400),))
+    faults = Faults(
+        other_chip_ms=((0, 100),), held_low_ms=((100, 200),), garbage_ms=((200, 300),), zeros_ms=((300, 400),)
+    )
     driver = SHT4x(I2C({0x44: Chip(clock, lambda t: 2500, lambda t: 5000, faults)}), {})
     reasons = []
     for t in range(0, 500, 100):
