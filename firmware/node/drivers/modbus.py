@@ -7,11 +7,11 @@ m: [10, 1]); what does not fit 32 bits, or is no number, is MISSING. Beside them
 
 The line is searched for the answer byte by byte: transceivers that hear themselves give the request back, whole or in part and with noise around it, and
 other slaves talk too. Only address, function, length and CRC-16 together make an answer. There is no number in it that tells which request it answers:
-what came before the request is thrown away, and one bus must serve one driver at a time.
+what came before the request is thrown away, "answer_ms" is to be longer than the transmitter ever takes, and one bus must serve one driver at a time.
 """
 
 from node.core.measurements import BAD_CHECKSUM, MISSING, NO_ANSWER, OUT_OF_RANGE, REASONS
-from node.drivers import roles, scaled
+from node.drivers import scaled
 
 TYPES = ("u16", "s16", "u32", "s32", "f32")
 ORDERS = ("abcd", "cdab", "badc", "dcba")
@@ -124,7 +124,7 @@ def plan(config: dict) -> list:
     if not quantities or any(q.address != quantities[0].address for q in quantities):
         raise ValueError("modbus: one driver reads one address")
     quantities.sort(key=lambda q: q.function << 17 | q.register << 1 | q.words - 1)
-    blocks = []
+    blocks: list = []
     for quantity in quantities:
         if not blocks or not blocks[-1].takes(quantity):
             blocks.append(_Block(quantity))
@@ -224,6 +224,8 @@ class Modbus:
     """All that one transmitter gives. `exception` is the code of its last refusal."""
 
     def __init__(self, bus, config: dict):
+        from node.drivers import roles  # it knows every quantity's name; a river's level needs none of them
+
         gives = tuple(row["gives"] for row in config["registers"])
         self.GIVES = roles.keys({"gives": gives}, gives)
         self._bus = bus

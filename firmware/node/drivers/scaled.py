@@ -1,12 +1,12 @@
 """Numbers off a wire as integers in a point's unit: times numerator / denominator, rounded half away from zero, no floats.
 
 Every step keeps below 2**30 while the denominator is below 2**29 and the numerator below 2**14, so that a board's level path
-allocates nothing; larger ones are as exact, on the heap. What does not fit 32 bits, is not a number or infinite is MISSING.
+allocates nothing; larger ones are as exact, on the heap. What reaches 2**30, is not a number or infinite is MISSING.
 """
 
 from node.core.measurements import MISSING
 
-_MOST = 0x3FFFFFFF
+_HALF = 0x1FFFFFFF  # of the largest
 
 
 def from_word(word: int, numerator: int, denominator: int) -> int:
@@ -70,7 +70,7 @@ def _ratio(high: int, low: int, shift: int, numerator: int, denominator: int) ->
         bits += 1
     quotient = remainder = 0
     for weight in range(bits - 1 + shift, -1, -1):
-        if quotient > _MOST:
+        if quotient > _HALF:
             return MISSING
         place = weight - shift
         remainder <<= 1
@@ -90,5 +90,7 @@ def _ratio(high: int, low: int, shift: int, numerator: int, denominator: int) ->
     elif place >= 0:
         remainder |= low >> place & 1
     if remainder >= denominator:
+        if quotient == 0x3FFFFFFF:
+            return MISSING
         quotient += 1
-    return quotient if 0 <= quotient <= 0x7FFFFFFF else MISSING
+    return quotient
