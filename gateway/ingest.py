@@ -12,71 +12,15 @@ from hashlib import blake2b
 from typing import Any
 
 from gateway import wire
+from gateway.district import Life, Node, Stream
 from gateway.marks import Key, Mark
 from gateway.store import QUARANTINED_BYTES, Batch, Store
+from gateway.telling import Message, Telling
 from gateway.wire import Point, Refused
 from node.core.measurements import STREAMS
 
-Message = tuple[str, bytes, bool]  # topic, payload, retain
-
-COMMITTED_EVERY_MS = 2000
-RESEND_AFTER_MS = (
-    2000,
-    5000,
-    10_000,
-    30_000,
-    60_000,
-    300_000,
-)  # waits between two requests for the same gap; the last one repeats
-RESEND_RANGES = 4  # requests at a time for one stream; a node remembers eight
 KNOWN_TOPICS = 20_000
 KNOWN_NAMES = 4096
-
-
-class Stream:
-    """One stream of one life: its mark as it will be, and as it is on disk."""
-
-    __slots__ = ("ask_ms", "asked", "dirty", "kept", "life", "mark", "stream")
-
-    def __init__(self, life: "Life", stream: int, mark: Mark) -> None:
-        self.life = life
-        self.stream = stream
-        self.mark = mark
-        self.kept: Key = (mark.boot, mark.seq)
-        self.dirty = False
-        self.asked = 0
-        self.ask_ms: int | None = None  # no request before this
-
-
-class Life:
-    """A board from one flashing to the next."""
-
-    __slots__ = ("boots", "id", "node", "streams", "text")
-
-    def __init__(self, node: "Node", id: int, text: str) -> None:
-        self.node = node
-        self.id = id
-        self.text = text
-        self.boots: dict[int, tuple[int, int]] = {}  # boot -> (seq of its time_fix, when it began)
-        self.streams = (Stream(self, 0, Mark()), Stream(self, 1, Mark()))
-
-
-class Node:
-    """A station by its name."""
-
-    __slots__ = ("base_name", "committed_ms", "district", "id", "life", "lives", "name", "settings", "state", "to_tell")
-
-    def __init__(self, id: int, district: str, name: str) -> None:
-        self.id = id
-        self.district = district
-        self.name = name
-        self.base_name = f"waspada:{district}:{name}:"
-        self.lives: dict[str, Life] = {}
-        self.life: Life | None = None
-        self.state = ""
-        self.settings: tuple[str, int, str] | None = None
-        self.to_tell = False
-        self.committed_ms: int | None = None
 
 
 class Ingest:
@@ -93,8 +37,7 @@ class Ingest:
         self._routes: dict[str, tuple[Node, Callable[..., None], int]] = {}
         self._names: dict[tuple[str, str | None], tuple[int, int]] = {}
         self._dirty: list[Stream] = []
-        self._to_tell: dict[int, Node] = {}
-        self._gappy: dict[tuple[int, int], Stream] = {}
+        self._telling = Telling()
         self._seen: set[Node] = set()
         self._taken = 0
         self._sealed_taken = 0
@@ -111,7 +54,7 @@ class Ingest:
         for id, node_id, text in kept.lives:
             node = nodes[node_id]
             node.life = node.lives[text] = lives[id] = Life(node, id, text)
-            self._tell(node)
+            self._telling.tell(node)
         for life_id, boot, seq, began_ms in kept.boots:
             lives[life_id].boots[boot] = (seq, began_ms)
         for life_id, number, boot, seq, beyond in kept.marks:
@@ -119,7 +62,7 @@ class Ingest:
             stream.mark = Mark(boot, seq, beyond)
             stream.kept = (boot, seq)
             if beyond:
-                self._gappy[life_id, number] = stream
+                self._telling.watch(stream)
         for node_id, state in kept.status:
             nodes[node_id].state = state
         for node_id, text, revision, values in kept.settings:
@@ -283,7 +226,7 @@ class Ingest:
             stream.asked = 0
             stream.ask_ms = None
         if mark.ahead or mark.prev:
-            self._gappy[stream.life.id, stream.stream] = stream
+            self._telling.watch(stream)
         if not stream.dirty:
             self._soil(stream)
 
@@ -361,58 +304,15 @@ class Ingest:
         for stream, key in self._sealed_streams:
             stream.kept = key
         for node in self._sealed_seen:
-            self._tell(node)
+            self._telling.tell(node)
             self.touched.add((node.district, node.name))
         self._sealed_streams = []
         self._sealed_seen = set()
 
     def tell_all(self) -> None:
         """Say every `committed` again: the broker may have lost what it retained."""
-        for node in self._nodes.values():
-            node.committed_ms = None
-            self._tell(node)
-
-    def _tell(self, node: Node) -> None:
-        if node.life is not None:
-            self._to_tell[node.id] = node
+        self._telling.tell_all(self._nodes.values())
 
     def due(self, now_ms: int) -> list[Message]:
-        """Messages the nodes should hear by now: `committed`, and requests for what is missing. Speaks only of what is on disk."""
-        messages: list[Message] = []
-        for node in list(self._to_tell.values()):
-            if node.committed_ms is None or now_ms - node.committed_ms >= COMMITTED_EVERY_MS:
-                node.committed_ms = now_ms
-                del self._to_tell[node.id]
-                messages.append((self._topic(node, "committed"), self._committed(node), True))
-        for key, stream in list(self._gappy.items()):
-            if not (stream.mark.ahead or stream.mark.prev) or stream.life is not stream.life.node.life:
-                del self._gappy[key]
-            elif stream.ask_ms is None:
-                stream.ask_ms = now_ms + RESEND_AFTER_MS[0]
-            elif now_ms >= stream.ask_ms and stream.life.node.state != "unreachable":
-                stream.asked = min(stream.asked + 1, len(RESEND_AFTER_MS) - 1)
-                stream.ask_ms = now_ms + RESEND_AFTER_MS[stream.asked]
-                messages += self._requests(stream)
-        return messages
-
-    def _requests(self, stream: Stream) -> list[Message]:
-        node = stream.life.node
-        messages: list[Message] = []
-        for boot, first, last in stream.mark.gaps():
-            if len(messages) == RESEND_RANGES:
-                break
-            text = '{"life":"%s","stream":"%s","boot":%d,"from":%d,"to":%d}'
-            payload = text % (stream.life.text, STREAMS[stream.stream], boot, first, last)
-            messages.append((self._topic(node, "resend"), payload.encode(), False))
-        return messages
-
-    @staticmethod
-    def _topic(node: Node, name: str) -> str:
-        return f"waspada/v1/{node.district}/{node.name}/{name}"
-
-    @staticmethod
-    def _committed(node: Node) -> bytes:
-        life = node.life
-        assert life is not None
-        text = '{"life":"%s","readings":{"boot":%d,"seq":%d},"event":{"boot":%d,"seq":%d}}'
-        return (text % (life.text, *life.streams[0].kept, *life.streams[1].kept)).encode()
+        """Messages the nodes should hear by now; they speak only of what is on disk."""
+        return self._telling.due(now_ms)

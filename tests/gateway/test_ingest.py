@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from gateway.ingest import RESEND_AFTER_MS, RESEND_RANGES, Ingest
+from gateway.ingest import Ingest
 from gateway.reading import Reading
 from gateway.store import SqliteStore, StoreError
+from gateway.telling import RESEND_AFTER_MS, RESEND_RANGES
 from tests.gateway.district import LIFE, T0_S, alarm, dropped, pack, reading, settings, status, time_fix, topic
 
 OTHER_LIFE = "00000bad"

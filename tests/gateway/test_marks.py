@@ -133,6 +133,7 @@ class HastyMark(marks.Mark):
 @pytest.mark.parametrize("planted", [BlindMark, HastyMark])
 def test_a_planted_fault_is_noticed_by_the_model(monkeypatch, planted):
     monkeypatch.setattr("gateway.ingest.Mark", planted)
+    monkeypatch.setattr("gateway.district.Mark", planted)
     with pytest.raises(AssertionError):
         check([(3, 0, False), (2, 0, False)], [(0, 0), (0, 3), (0, 4)], {0, 1})
 
