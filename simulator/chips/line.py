@@ -30,6 +30,10 @@ class LineFaults:
                 powered_ms = end
         return powered_ms
 
+    def plugged_in(self, t_ms: int) -> int:
+        """When the plug that is out now is put back."""
+        return max((end for begin, end in self.unplugged_ms if begin <= t_ms < end), default=t_ms)
+
     def strike(self, frame: bytes, key: int, t_ms: int) -> bytes:
         """The frame as it arrives."""
         bits = noise.draw(key, t_ms)

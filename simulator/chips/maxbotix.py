@@ -44,7 +44,7 @@ class MaxBotix:
             since = self._faults.powered_since(t, powered_ms)
             age = t - since - WARM_UP_MS
             if since < 0:
-                t += 1
+                t = max(t + 1, self._faults.plugged_in(t)) if powered_ms >= 0 else now_ms + 1
             elif age < 0:
                 t = since + WARM_UP_MS
             elif age % FRAME_MS:

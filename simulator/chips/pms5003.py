@@ -47,18 +47,33 @@ class PMS5003:
 
     def frames_into(self, fifo: bytearray, after_ms: int, now_ms: int, powered_ms: int, room: int) -> None:
         """Appends what ended in (after_ms, now_ms], until `fifo` holds `room` bytes or a frame more."""
-        for t in range(after_ms + 1, now_ms + 1):
-            since = self._faults.powered_since(t, powered_ms)
-            if since != self._since:
-                self._since = self._woke_ms = since
-                self._state = _ACTIVE
-            while self._heard and self._heard[0][0] < t:
-                self._obey(*self._heard.pop(0))
-            if since < 0 or self._state != _ACTIVE:
-                continue
-            age = t - self._woke_ms - FIRST_MS
-            if age >= 0 and age % FRAME_MS == 0 and len(fifo) < room:
-                fifo += self.frame(t)
+        at = after_ms + 1
+        for until in [*self._turns(at, now_ms), now_ms + 1]:
+            self._become(at, powered_ms)
+            if self._since >= 0 and self._state == _ACTIVE:
+                first = self._woke_ms + FIRST_MS
+                due = first if at <= first else at + (first - at) % FRAME_MS
+                for t in range(due, until, FRAME_MS):
+                    if len(fifo) >= room:
+                        break
+                    fifo += self.frame(t)
+            at = until
+
+    def _turns(self, after_ms: int, now_ms: int) -> list[int]:
+        """When it is plugged in or out or told something; between, its frames come evenly."""
+        turns = {t + 1 for t, _ in self._heard} | {t for span in self._faults.unplugged_ms for t in span}
+        return sorted(t for t in turns if after_ms < t <= now_ms)
+
+    def _become(self, t_ms: int, powered_ms: int) -> None:
+        """What it is at this time, of its power and of what it was told."""
+        since = self._faults.powered_since(t_ms, powered_ms)
+        if since != self._since:
+            self._since = self._woke_ms = since
+            self._state = _ACTIVE
+        while self._heard and self._heard[0][0] < t_ms:
+            heard_ms, data = self._heard.pop(0)
+            if 0 <= since <= heard_ms:
+                self._obey(heard_ms, data)
 
     def frame(self, t_ms: int) -> bytes:
         """The frame that ends at `t_ms`."""
@@ -74,7 +89,7 @@ class PMS5003:
         return self._faults.strike(frame, self._key, t_ms)
 
     def _obey(self, t_ms: int, data: bytes) -> None:
-        if len(data) != 7 or data[:2] != b"BM" or sum(data[:5]) != data[5] << 8 | data[6] or self._since < 0:
+        if len(data) != 7 or data[:2] != b"BM" or sum(data[:5]) != data[5] << 8 | data[6]:
             return
         command, value = data[2], data[4]
         if command == 0xE4:

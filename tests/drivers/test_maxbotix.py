@@ -192,6 +192,20 @@ def test_unplugged_is_no_burst_and_plugged_in_again_is_one():
     assert desk.burst(ranger) == [1953] * 5
 
 
+def test_the_chip_model_says_the_same_however_often_it_is_asked():
+    def said(step_ms):
+        model = chip.MaxBotix(
+            5, "dr01", lambda t_ms: 1500 + t_ms // 100, LineFaults(cut_ppm=200_000, unplugged_ms=((3000, 9000),))
+        )
+        fifo = bytearray()
+        for t in range(1000, 21_000, step_ms):
+            model.frames_into(fifo, t, t + step_ms, 1000, 1 << 20)
+        return bytes(fifo)
+
+    assert said(1) == said(40) == said(1000) == said(20_000)
+    assert said(40).count(GREETING) == 2
+
+
 def test_a_model_in_centimetres_is_refused():
     desk, ranger = bench(wrong_chip=True)
     assert desk.burst(ranger) == []

@@ -513,7 +513,7 @@ def test_minimalmodbus_makes_the_same_requests_and_reads_the_same():
         is_open, baudrate, timeout, port = True, 9600, 1, "simulated"
 
         def __init__(self):
-            self.chip = chip.Modbus(3, "st01", lambda f, r, t: (r * 7919 + f) & 0xFFFF, address=9)
+            self.chip = chip.Modbus(3, "st01", lambda f, r, t: (r * 7919 + f) & 0x1FFF, address=9)
             self.t = 10_000
             self.sent = []
             self.fifo = bytearray()
@@ -543,7 +543,7 @@ def test_minimalmodbus_makes_the_same_requests_and_reads_the_same():
             number = instrument.read_long(register, functioncode=function, signed=True)
             table = [{"register": register, "gives": "irradiance"}, {"register": register + 1, "gives": "depth"}]
             table.append({"register": register, "type": "s32", "gives": "conductivity"})
-            desk = Bench(chip.Modbus(3, "st01", lambda f, r, t: (r * 7919 + f) & 0xFFFF, address=9))
+            desk = Bench(chip.Modbus(3, "st01", lambda f, r, t: (r * 7919 + f) & 0x1FFF, address=9))
             driver = Modbus(desk.bus, {"address": 9, "function": function, "registers": table})
             assert desk.measure(driver) == (0, [*theirs, number])
             assert [
