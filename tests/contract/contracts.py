@@ -291,4 +291,4 @@ def run(desk, name, breaks=None):
     try:
         PORTS[name](desk, breaks(port) if breaks else port)
     except OSError as error:
-        raise AssertionError("an OSError where none is promised: %r" % error) from error
+        raise AssertionError(f"an OSError where none is promised: {error!r}") from error

@@ -4,9 +4,9 @@ import time
 
 from machine import Pin
 
-from node.core.clock import WRAP
 from node.core.tips import Tips
 
+_MASK = (1 << 30) - 1  # worked out here: 2**30 is no small int, and taking 1 from it in the interrupt would allocate
 _DEBOUNCE_MS = 100  # a bucket takes longer to tip back; a reed bounces for a few ms
 
 
@@ -18,7 +18,7 @@ class Pulses:
         self._pin.irq(self._edge, Pin.IRQ_FALLING)
 
     def _edge(self, _pin) -> None:
-        self._tips.edge(time.ticks_ms() & (WRAP - 1))
+        self._tips.edge(time.ticks_ms() & _MASK)
 
     def count(self) -> int:
         return self._tips.count

@@ -53,11 +53,12 @@ class Pin:
     def value(self, value=None):
         if value is None:
             return self.outside.get(self._number, self._values.get(self._number, 1))
-        if self._values.get(self._number) != value:
+        before = self._values.get(self._number)
+        if before != value:
             self._values[self._number] = value
             if self._mode == self.OUT:
                 _write("pins", b"%d %d\n" % (self._number, value), "ab")
-            elif value and self._number in self.freed_by:
+            elif before == 0 and self._number in self.freed_by:
                 waiting = self.freed_by[self._number]
                 waiting[0] -= 1
                 if waiting[0] == 0:
