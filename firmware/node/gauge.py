@@ -9,25 +9,27 @@ from array import array
 from node.core import settings as S
 from node.core.alarm import LevelAlarm, RiseAlarm
 from node.core.clock import add, diff
-from node.core.measurements import BAD_CHECKSUM, FLAG_FAIL, FLAG_MISSING, FLAG_PASS, NO_ANSWER, OUT_OF_RANGE
+from node.core.measurements import BAD_CHECKSUM, FLAG_MISSING, NO_ANSWER, OUT_OF_RANGE
 from node.core.quality import Quality
-from node.drivers.a02yyuw import BLANKING_MM, RANGE_MM
 
 _FRAMES = 5
 _FEWEST = 3  # below this a burst has no median worth the name
 _LOOK_AGAIN_MS = 100
 _BURST_LIMIT_MS = 2000
 _CONFIRM_MS = 400  # from a crossing to the burst that confirms it: 400 + 800 ms stay within the 2 s of the design
-_BATTERY_LOW_MV = 8000
-_BATTERY_HIGH_MV = 16000
 _RETRIES = 5  # bursts without a reading after which a crossing waits for the next regular sample
 
 
 class Gauge:
     """One river gauge. `step` is True when a sample was decided; the attributes then say what was found."""
 
-    def __init__(self, ranger, battery, settings, sounder):
+    def __init__(self, ranger, battery, settings, sounder, mount=None, depth=False):
+        """`mount` (hydrology.Mount) for a tilted ranger or one that air fools; `depth`: the sensor is below the water."""
         self._ranger = ranger
+        self._mount = mount
+        self._depth = depth
+        self.air_cc = None  # air temperature, 0.01 degC, for a ranger that does not correct itself
+        self.others = 0  # the state that other alarms want sounded
         self._battery = battery
         self._settings = settings
         self._sounder = sounder
@@ -69,7 +71,13 @@ class Gauge:
         height = get(S.SENSOR_HEIGHT)
         if height != self._height:
             self._height = height
-            self.quality = Quality(BLANKING_MM, RANGE_MM, height - RANGE_MM, height - BLANKING_MM)
+            low, high = self._ranger.blanking_mm, self._ranger.range_mm
+            if self._depth:
+                self.quality = Quality(low, high, height + low, height + high)
+            else:
+                self.quality = Quality(low, high, height - high, height - low)
+            if self._mount:
+                self._mount.height_mm = height
             self.rise = RiseAlarm(rise[0], rise[1], rise[2])
         self.rise.configure(rise[0], rise[1], rise[2])
         self._siren_from = get(S.SIREN_FROM)
@@ -117,12 +125,17 @@ class Gauge:
     def decide(self, count, now_ms, t_s):
         """A burst of `count` ranges: level, flag, state. Allocates nothing."""
         self.battery_mv = self._battery.read_mv()
-        self.battery_flag = FLAG_PASS if _BATTERY_LOW_MV <= self.battery_mv <= _BATTERY_HIGH_MV else FLAG_FAIL
+        self.battery_flag = self._battery.flag(self.battery_mv)
         if count < _FEWEST:
             self._missing(t_s)
         else:
             self.range_mm = self._median(count)
-            self.level_mm = self._height - self.range_mm
+            if self._depth:
+                self.level_mm = self._height + self.range_mm
+            elif self._mount:
+                self.level_mm = self._mount.level(self.range_mm, self.air_cc)
+            else:
+                self.level_mm = self._height - self.range_mm
             self.flag = self.quality.update(self.level_mm, self.range_mm, t_s)
             self.failures = 0
         self._no_echo_seen = self._ranger.no_echo
@@ -138,6 +151,8 @@ class Gauge:
         state = self.alarm.sounding(now_ms)
         if state == 0 and self.rising and not self._rise_acknowledged and not self.alarm.shadow:
             state = 0 if self.alarm.shelved_s(now_ms) else 1
+        if self.others > state:
+            state = self.others
         self._sounder.sound(state, self._siren_from, now_ms)
 
     def acknowledge(self):

@@ -489,9 +489,10 @@ def test_a_reset_is_told_by_name():
 @pytest.mark.parametrize(
     ("sensors", "error"),
     [
-        ([], "needs the sensors"),
-        (STATION["sensors"][:1], "needs the sensors"),
-        ([{"driver": "hx711", "bus": "adc1"}, *STATION["sensors"]], "there are a02yyuw, battery"),
+        ([], "driver battery"),
+        (STATION["sensors"][:1], "driver battery"),
+        (STATION["sensors"][1:], "besides its battery"),
+        ([{"driver": "hx711", "bus": "adc1"}, *STATION["sensors"]], "no driver 'hx711'; there are ads1115, bme280"),
     ],
 )
 def test_a_station_that_can_not_run_says_why(sensors, error):
@@ -508,7 +509,7 @@ def test_measure_needs_no_talk_and_the_link_may_have_its_own_time():
         app.measure((desk.now + 500 * i) % WRAP)
         app.talk((7 * 10**8 + i) % WRAP)
         desk.t += 0
-    assert app._uptime.seconds == desk.t // 1000 + 599
+    assert app._books.uptime.seconds == desk.t // 1000 + 599
 
 
 def test_what_the_ring_gave_up_is_declared_exactly():

@@ -169,7 +169,10 @@ def test_show_and_get_follow_the_table():
     assert [line.split()[0] for line in shown[1:]] == KEYS
     for i, row in enumerate(S.ROWS):
         (said,) = desk.answer("get " + row[0])
-        assert said == f"{row[0]} {S.shown(i, row[3])}: {row[6]} ({S.shown(i, row[4])} to {S.shown(i, row[5])})"
+        assert (
+            said
+            == f"{row[0]} {S.shown(S.ROWS[i], row[3])}: {row[6]} ({S.shown(S.ROWS[i], row[4])} to {S.shown(S.ROWS[i], row[5])})"
+        )
 
 
 def test_a_setting_that_storage_refuses_stays_typed():
@@ -281,11 +284,11 @@ class Technician(RuleBasedStateMachine):
         said = "\n".join(self.desk.answer(line))
         if low <= value <= high:
             self.typed[i] = value
-            assert f"{key} {S.shown(i, value)} (was {S.shown(i, self.live[i])})" in said
+            assert f"{key} {S.shown(S.ROWS[i], value)} (was {S.shown(S.ROWS[i], self.live[i])})" in said
             assert ("warning: " in said) == (S.conflict(self.proposed()) is not None)
         else:
             assert said.startswith("refused: ")
-            assert S.shown(i, low) in said
+            assert S.shown(S.ROWS[i], low) in said
 
     def proposed(self):
         return [self.typed.get(i, value) for i, value in enumerate(self.live)]

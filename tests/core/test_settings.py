@@ -72,24 +72,24 @@ def test_table_of_a_station_in_the_field_is_never_reordered():
 
 @pytest.mark.parametrize(("i", "word", "unit", "value"), TYPED)
 def test_what_is_allowed_is_taken(i, word, unit, value):
-    assert S.validate(i, word, unit) == value
+    assert S.validate(S.ROWS[i], word, unit) == value
 
 
 @pytest.mark.parametrize(("i", "word", "unit", "allowed"), REFUSED)
 def test_a_refusal_says_what_is_allowed(i, word, unit, allowed):
     with pytest.raises(ValueError) as refusal:
-        S.validate(i, word, unit)
+        S.validate(S.ROWS[i], word, unit)
     assert allowed in str(refusal.value)
 
 
 @pytest.mark.parametrize("i", range(len(S.ROWS)))
 def test_bounds_of_every_row_are_inclusive(i):
     _, _, decimals, _, low, high, _ = S.ROWS[i]
-    assert S.validate(i, fixed.text(low, decimals)) == low
-    assert S.validate(i, fixed.text(high, decimals)) == high
+    assert S.validate(S.ROWS[i], fixed.text(low, decimals)) == low
+    assert S.validate(S.ROWS[i], fixed.text(high, decimals)) == high
     for value in (low - 1, high + 1, True, 1.0, "1", None):
         with pytest.raises(ValueError):
-            S.within(i, value)
+            S.within(S.ROWS[i], value)
 
 
 @given(st.tuples(*[st.integers(-3, 3)] * 3))

@@ -89,11 +89,12 @@ class Console:
                     self._say("%s %s: %s" % (name, arguments, text) if arguments else "%s: %s" % (name, text))
             elif command == "show" and len(words) == 1:
                 self._say(self._actions.state_line())
-                for i in range(len(S.ROWS)):
+                for i in range(len(self._settings.rows)):
                     self._show(i, "")
             elif command == "get" and len(words) == 2:
-                i = S.index(words[1])
-                self._show(i, ": %s (%s to %s)" % (S.ROWS[i][6], S.shown(i, S.ROWS[i][4]), S.shown(i, S.ROWS[i][5])))
+                i = S.index(words[1], self._settings.rows)
+                row = self._settings.rows[i]
+                self._show(i, ": %s (%s to %s)" % (row[6], S.shown(row, row[4]), S.shown(row, row[5])))
             elif command == "set" and 3 <= len(words) <= 4:
                 self._set(words)
             elif command == "save" and len(words) == 1:
@@ -128,20 +129,24 @@ class Console:
 
     def _show(self, i, more):
         settings = self._settings
-        text = S.ROWS[i][0] + " " + S.shown(i, settings.values[i])
+        row = settings.rows[i]
+        text = row[0] + " " + S.shown(row, settings.values[i])
         if i in settings.staged:
-            text += " * " + S.shown(i, settings.staged[i])
+            text += " * " + S.shown(row, settings.staged[i])
         self._say(text + more)
 
     def _set(self, words):
         settings = self._settings
-        i = S.index(words[1])
-        value = S.validate(i, words[2], words[3] if len(words) > 3 else None)
+        i = S.index(words[1], self._settings.rows)
+        row = settings.rows[i]
+        value = S.validate(row, words[2], words[3] if len(words) > 3 else None)
         settings.staged[i] = value
         if value == settings.values[i]:
             del settings.staged[i]
-        self._say("%s %s (was %s), not live until save" % (words[1], S.shown(i, value), S.shown(i, settings.values[i])))
-        problem = S.conflict(settings.proposed())
+        self._say(
+            "%s %s (was %s), not live until save" % (words[1], S.shown(row, value), S.shown(row, settings.values[i]))
+        )
+        problem = S.conflict(settings.proposed(), settings.rows)
         if problem:
             self._say("warning: " + problem)
 
@@ -156,5 +161,6 @@ class Console:
             self._say("not saved: storage does not take it; the old settings stay")
             return
         for i, old, new in changes:
-            self._say("%s %s (was %s)" % (S.ROWS[i][0], S.shown(i, new), S.shown(i, old)))
+            row = settings.rows[i]
+            self._say("%s %s (was %s)" % (row[0], S.shown(row, new), S.shown(row, old)))
         self._say("saved, revision %d" % settings.revision)

@@ -45,6 +45,7 @@ POINTS = (
     ("shelved_s", None, 0, 0, 86400, None),
     ("storage", None, 0, 0, 1, ("fault", "ok")),
     ("sensor_of", None, 0, 0, 1, ("level", "battery")),
+    ("sensor_number", None, 0, 0, 255, None),  # of the station's other sensors, from 0
 )
 SECONDARY_UNITS = ("m/h", "mm", "mm/h", "/100", "Wh", "ppm", "ug/m3")
 MISSING = -0x80000000  # in a driver's values: this one could not be had
@@ -53,7 +54,7 @@ INSTANCE = 0x100  # a point's id counts its panel (or probe) in steps of this: t
 
 (
     LEVEL, BATTERY, ALARM, ALARM_FROM, LIMIT, RISE, RISE_ALARM, BOOT, TIME_FIX, UP_MS, SETTINGS, REVISION,
-    DROPPED, OF_BOOT, FIRST_SEQ, LAST_SEQ, SENSOR, REASON, ACKNOWLEDGED, SHELVED_S, STORAGE, SENSOR_OF,
+    DROPPED, OF_BOOT, FIRST_SEQ, LAST_SEQ, SENSOR, REASON, ACKNOWLEDGED, SHELVED_S, STORAGE, SENSOR_OF, SENSOR_NUMBER,
 ) = range(len(POINTS))  # fmt: skip
 # A settings event names its settings by index: ids from here on are the old and the new value of a row of the settings table.
 OLD_SETTING = 0x1000

@@ -16,6 +16,14 @@ def row_of(i):
     return quantities.POINTS[i] if i < len(quantities.POINTS) else None
 
 
+def _setting(i):
+    if i < len(ROWS):
+        return ROWS[i]
+    from node.core import limits
+
+    return limits.ROWS[i] if i < len(limits.ROWS) else None
+
+
 def _point(i, q, value):
     final = q >> 4
     q = q & 15
@@ -23,7 +31,7 @@ def _point(i, q, value):
     if final:
         quality += ',"q1":%d' % final
     if i >= OLD_SETTING:
-        row = ROWS[i & 0xFFF] if i & 0xFFF < len(ROWS) else None
+        row = _setting(i & 0xFFF)
     else:
         row = row_of(i)
     if not row:

@@ -35,60 +35,59 @@ ROWS = (
 FILE = "settings.json"
 
 
-def index(key):
+def index(key, rows=ROWS):
     """The row of `key`; KeyError names what there is."""
-    for i, row in enumerate(ROWS):
+    for i, row in enumerate(rows):
         if row[0] == key:
             return i
-    raise KeyError("no setting '%s'; there are %s" % (key, ", ".join([row[0] for row in ROWS])))
+    raise KeyError("no setting '%s'; there are %s" % (key, ", ".join([row[0] for row in rows])))
 
 
-def shown(i, value):
+def shown(row, value):
     """A value as a technician reads it: `1.5 m`."""
-    row = ROWS[i]
     number = fixed.text(value, row[2])
     return number + " " + row[1] if row[1] else number
 
 
-def within(i, value):
-    """`value` if the table allows it, else ValueError with what is allowed."""
-    row = ROWS[i]
+def within(row, value):
+    """`value` if the row allows it, else ValueError with what is allowed."""
     if type(value) is not int or value < row[4] or value > row[5]:
-        raise ValueError("%s must be %s to %s" % (row[0], shown(i, row[4]), shown(i, row[5])))
+        raise ValueError("%s must be %s to %s" % (row[0], shown(row, row[4]), shown(row, row[5])))
     return value
 
 
-def validate(i, word, unit=None):
+def validate(row, word, unit=None):
     """The integer for what was typed. ValueError says what is allowed."""
-    row = ROWS[i]
     if unit and unit != row[1]:
         raise ValueError("%s is in %s, not %s" % (row[0], row[1] or "whole numbers", unit))
     try:
         value = fixed.parse(word, row[2])
     except ValueError as problem:
-        raise ValueError("%s; %s must be %s to %s" % (problem, row[0], shown(i, row[4]), shown(i, row[5])))
-    return within(i, value)
+        raise ValueError("%s; %s must be %s to %s" % (problem, row[0], shown(row, row[4]), shown(row, row[5])))
+    return within(row, value)
 
 
-def conflict(values):
+def conflict(values, rows=ROWS):
     """What makes these values unusable together, in one sentence, or None."""
-    if not values[LEVEL_ALERT] < values[LEVEL_WARNING] < values[LEVEL_DANGER]:
-        return "levels out of order: alert %s, warning %s, danger %s must rise" % tuple(
-            [shown(i, values[i]) for i in (LEVEL_ALERT, LEVEL_WARNING, LEVEL_DANGER)]
-        )
+    for i in range(len(rows)):
+        if rows[i][0].endswith(".alert") and not values[i] < values[i + 1] < values[i + 2]:
+            return "levels out of order: alert %s, warning %s, danger %s must rise" % tuple(
+                [shown(rows[k], values[k]) for k in (i, i + 1, i + 2)]
+            )
     return None
 
 
 class Settings:
     """What the station runs (`values`, `revision`) and what is being typed (`staged`, index -> value)."""
 
-    def __init__(self, given):
+    def __init__(self, given, rows=ROWS):
         """`given`: key -> integer, the station's own defaults over the table's. ValueError names the key."""
-        self.values = [row[3] for row in ROWS]
+        self.rows = rows
+        self.values = [row[3] for row in rows]
         for key in given:
-            i = index(key)
-            self.values[i] = within(i, given[key])
-        problem = conflict(self.values)
+            i = index(key, rows)
+            self.values[i] = within(rows[i], given[key])
+        problem = conflict(self.values, rows)
         if problem:
             raise ValueError(problem)
         self.revision = 1
@@ -99,15 +98,15 @@ class Settings:
 
     def proposed(self):
         """The values as they would be after a save."""
-        return [self.staged.get(i, self.values[i]) for i in range(len(ROWS))]
+        return [self.staged.get(i, self.values[i]) for i in range(len(self.rows))]
 
     def apply(self):
         """Make what is staged live. Returns [(index, old, new)]; ValueError leaves all as it was."""
         values = self.proposed()
-        problem = conflict(values)
+        problem = conflict(values, self.rows)
         if problem:
             raise ValueError(problem)
-        changes = [(i, self.values[i], values[i]) for i in range(len(ROWS)) if values[i] != self.values[i]]
+        changes = [(i, self.values[i], values[i]) for i in range(len(self.rows)) if values[i] != self.values[i]]
         self.staged = {}
         if changes:
             self.values = values
@@ -116,7 +115,7 @@ class Settings:
 
     def image(self, values, revision):
         """What is written to storage: one JSON line behind its CRC-32."""
-        pairs = ['"%s":%d' % (ROWS[i][0], values[i]) for i in range(len(ROWS))]
+        pairs = ['"%s":%d' % (self.rows[i][0], values[i]) for i in range(len(self.rows))]
         body = ('{"revision":%d,"values":{%s}}' % (revision, ",".join(pairs))).encode()
         return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
 
@@ -133,11 +132,11 @@ class Settings:
         try:
             saved = json.loads(body)
             values = list(self.values)
-            for i in range(len(ROWS)):
-                if ROWS[i][0] in saved["values"]:
-                    values[i] = within(i, saved["values"][ROWS[i][0]])
+            for i in range(len(self.rows)):
+                if self.rows[i][0] in saved["values"]:
+                    values[i] = within(self.rows[i], saved["values"][self.rows[i][0]])
             revision = saved["revision"]
-            if conflict(values) or type(revision) is not int:
+            if conflict(values, self.rows) or type(revision) is not int:
                 return False
             self.revision = revision
             self.values = values
@@ -147,5 +146,7 @@ class Settings:
 
     def json(self, life):
         """The retained `settings` message (docs/wire.md)."""
-        pairs = ['"%s":%s' % (ROWS[i][0], fixed.text(self.values[i], ROWS[i][2])) for i in range(len(ROWS))]
+        pairs = [
+            '"%s":%s' % (self.rows[i][0], fixed.text(self.values[i], self.rows[i][2])) for i in range(len(self.rows))
+        ]
         return '{"life":"%s","revision":%d,"values":{%s}}' % (life, self.revision, ",".join(pairs))

@@ -20,8 +20,10 @@ _ROUNDS = 16  # 1 KB in one look, a second of line at 9600 baud: a bus that neve
 class A02YYUW:
     """Gathers ranges into the caller's array; `count` of them are good in this burst."""
 
-    def __init__(self, bus):
+    def __init__(self, bus, config=None):
         self._bus = bus
+        self.blanking_mm = BLANKING_MM
+        self.range_mm = RANGE_MM
         self._buffer = bytearray(_CARRY + _ROOM)
         self._input = memoryview(self._buffer)[_CARRY:]  # what the last look left over stands just before it
         self._carried = 0

@@ -1,0 +1,114 @@
+"""The station's books: records with their time, into the journal. What could not be kept is not called told."""
+
+from node.core import journal, senml
+from node.core import measurements as M
+from node.core.clock import Uptime
+
+_BOOT_FILE = "boot"
+_FIX_MOST_S = 2000000  # a point's value is 32 bits: uptimes beyond are dated from here
+
+
+def _count_boot(storage, logs):
+    """Give this boot its number, above any that storage knows of: with one used before, keys would come twice."""
+    boot = 0
+    try:
+        boot = int(storage.read(_BOOT_FILE, 0, 12) or b"0")
+    except ValueError:
+        pass
+    if not 0 <= boot < 1 << 31:
+        boot = 0
+    boot = max(boot, logs[0].prev_boot, logs[1].prev_boot) + 1
+    storage.replace(_BOOT_FILE, b"%d" % boot)
+    for log in logs:
+        log.boot = boot
+
+
+class Books:
+    """`logs` is None until storage could be read: without a boot number there is no key. Storage that fails is told once it works again."""
+
+    def __init__(self, storage, clock, reset):
+        """`reset`: the cause of this boot, one of the words of the point `boot`."""
+        self.logs = None
+        self.uptime = Uptime()
+        self._storage = storage
+        self._clock = clock
+        self._reset = reset
+        self._unix_last = 0
+        self._began = False
+        self._fixed = False
+        self.storage_bad = False
+
+    def open(self):
+        """Recover the journal and give this boot its number. False when storage does not answer."""
+        try:
+            logs = journal.open_logs(self._storage, 0)
+            _count_boot(self._storage, logs)
+        except OSError:
+            self.storage_bad = True
+            return False
+        self.logs = logs
+        return True
+
+    def moment(self):
+        """(flags, seconds, ms) for a record made now; since 1970 once the time is known, never going back."""
+        unix_ms = self._clock.unix_ms()
+        if unix_ms is None:
+            return 0, self.uptime.seconds, self.uptime.ms
+        if unix_ms < self._unix_last:
+            unix_ms = self._unix_last
+        self._unix_last = unix_ms
+        return journal.DATED, unix_ms // 1000, unix_ms % 1000
+
+    def when(self):
+        """The base time as text, for what is said outside a record."""
+        flags, seconds, ms = self.moment()
+        return senml.moment(flags, seconds, ms)
+
+    def append(self, stream, moment, points):
+        """Whether the record is on flash."""
+        try:
+            if self.logs:
+                self.logs[stream].append(moment[0], moment[1], moment[2], points)
+                return True
+        except OSError:
+            pass
+        self.storage_bad = True
+        return False
+
+    def event(self, *points):
+        return self.append(journal.EVENT, self.moment(), points)
+
+    def declare(self, stream, boot, first_seq, last_seq):
+        """These records can't be sent any more."""
+        return self.event(
+            (M.DROPPED, 0, stream), (M.OF_BOOT, 0, boot), (M.FIRST_SEQ, 0, first_seq), (M.LAST_SEQ, 0, last_seq)
+        )
+
+    def begin(self):
+        """What comes before every record: the boot's first event, the time once it is known. Returns the moment."""
+        if not self._began:
+            words = M.POINTS[M.BOOT][5]
+            self._began = self.event((M.BOOT, 0, words.index(self._reset if self._reset in words else "unknown")))
+        moment = self.moment()
+        if moment[0] and not self._fixed:
+            self._fix_time(moment)
+        return moment
+
+    def settle(self):
+        """Declare what was lost to the ring's bound, and tell of storage that failed."""
+        for stream, log in enumerate(self.logs or ()):
+            while log.given_up:
+                lost = log.given_up[0]
+                if not self.declare(stream, lost[0], lost[1], lost[2]):
+                    return
+                log.given_up.pop(0)
+        if self.storage_bad and self.event((M.STORAGE, 0, 0)):
+            self.storage_bad = False
+
+    def _fix_time(self, moment):
+        back = self.uptime.seconds - _FIX_MOST_S
+        if back < 0:
+            back = 0
+        up_ms = (self.uptime.seconds - back) * 1000 + self.uptime.ms
+        dated = (moment[0], moment[1] - back, moment[2])
+        self._fixed = self.append(journal.EVENT, dated, ((M.TIME_FIX, 0, 0), (M.UP_MS, 0, up_ms)))

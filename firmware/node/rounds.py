@@ -1,0 +1,57 @@
+"""The other sensors' half of a station: rounds of a survey, recorded and told. Loaded only by stations that have one."""
+
+from node.core import journal, limits
+from node.core import measurements as M
+from node.core import quantities as Q
+from node.core import settings as S
+from node.survey import Sensor, Survey, Watch, point_id
+
+_FAULT_AFTER = 3
+
+
+def compose(station, drivers, settings):
+    """The survey: sensors, what is derived from them, and the alarms the station's data asks for. ValueError names what there is not."""
+    sensors = [Sensor(driver) for driver in drivers]
+    given = [i for sensor in sensors for i in sensor.ids]
+    derived = []
+    if Q.PM2_5 in given:
+        from node.derive import NowCast
+
+        derived.append(NowCast(settings.get(S.SAMPLE_INTERVAL)))
+    watches = [Watch(point_id(key), limits.first_of(key)) for key in station.get("watch", ())]
+    return Survey(sensors, derived, watches, settings)
+
+
+class Rounds:
+    """`battery` is read with every round where no gauge reads it, else None."""
+
+    def __init__(self, survey, books, battery, tell_state):
+        self.survey = survey
+        self._books = books
+        self._battery = battery
+        self._tell_state = tell_state
+
+    def step(self, now_ms):
+        """True when a round was completed and recorded: one record for all its points."""
+        survey, books = self.survey, self._books
+        if not survey.step(now_ms, books.moment):
+            return False
+        moment = books.begin()
+        self._tell_state(None)
+        for number, sensor in enumerate(survey.sensors):
+            self._tell_sensor(number, sensor)
+        books.settle()
+        points = survey.points()
+        if self._battery:
+            mv = self._battery.read_mv()
+            points.append((M.BATTERY, self._battery.flag(mv), mv))
+        books.append(journal.READINGS, moment, points)
+        return True
+
+    def _tell_sensor(self, number, sensor):
+        bad = sensor.failures >= _FAULT_AFTER
+        if bad != sensor.told_bad and (bad or not sensor.failures):
+            of = (M.SENSOR_NUMBER, 0, number)
+            reason = ((M.REASON, 0, sensor.reason),) if bad else ()
+            if self._books.event((M.SENSOR, 0, 0 if bad else 1), of, *reason):
+                sensor.told_bad = bad

@@ -1,0 +1,238 @@
+"""Everything a station reads besides its level: one sensor after the other, one action a step, so that none can hold up another, or the siren.
+
+A sensor that answers garbage, holds its bus or is gone costs its own points only: they say why, the fault is told once, and it is asked again
+at every round, so that it comes back by itself.
+"""
+
+from array import array
+
+from node.core import settings as S
+from node.core.alarm import LevelAlarm
+from node.core.clock import add, diff
+from node.core.measurements import (
+    FLAG_FAIL,
+    FLAG_MISSING,
+    FLAG_PASS,
+    INSTANCE,
+    MISSING,
+    NO_ANSWER,
+    OUT_OF_RANGE,
+    REASONS,
+)
+from node.core.quantities import POINTS, TEMPERATURE
+
+_WITHIN_MS = 10000  # a sensor that has not finished by then has failed
+_WARMING_UP = REASONS.index("warming_up")
+_IDLE = 0
+_BEGIN = 1
+_LOOK = 2
+
+
+def point_id(key):
+    """`module_temperature:2` is the second of its kind: row + INSTANCE. ValueError names what there is not."""
+    name, _, number = key.partition(":")
+    for i, row in enumerate(POINTS):
+        if row[0] == name:
+            return i + (int(number) - 1) * INSTANCE if number else i
+    raise ValueError("no point '%s'" % key)
+
+
+class Sensor:
+    """One driver and what it last gave: `values`, or `reason` when it gave nothing."""
+
+    def __init__(self, driver):
+        self.driver = driver
+        self.ids = [-1 if key is None else point_id(key) for key in driver.GIVES]
+        self.values = array("i", [MISSING] * len(self.ids))
+        self.reason = NO_ANSWER
+        self.failures = 0  # rounds in a row without a value
+        self.told_bad = False
+        self.phase = _IDLE
+        self.due = 0
+        self.deadline = 0
+
+    def act(self, now_ms):
+        """Begin, or look once. What a broken bus raises is an answer too."""
+        try:
+            if self.phase == _BEGIN:
+                self.deadline = add(now_ms, _WITHIN_MS)
+                self.due = add(now_ms, self.driver.start())
+                self.phase = _LOOK
+                return
+            answer = self.driver.read_into(self.values)
+        except OSError:
+            answer = -NO_ANSWER
+        if answer > 0:
+            self.due = add(now_ms, answer)
+            if diff(self.deadline, self.due) >= 0:
+                return
+            answer = -NO_ANSWER
+        self.phase = _IDLE
+        if answer == 0:
+            self.failures = 0
+            return
+        self.reason = -answer
+        if self.reason != _WARMING_UP:
+            self.failures += 1
+        for i in range(len(self.values)):
+            self.values[i] = MISSING
+
+
+class Watch:
+    """An ordinary alarm on one quantity; `first` is its alert's row in the settings."""
+
+    def __init__(self, point, first):
+        self.point = point
+        self.first = first
+        self.value = 0
+        self.flag = FLAG_MISSING
+        self._limits = array("i", [0, 1, 2])
+        self.alarm = LevelAlarm(self._limits, 0, 0, 0)
+
+    def configure(self, get):
+        for i in range(3):
+            self._limits[i] = get(self.first + i)
+        delays = (get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
+        self.alarm.configure(self._limits, get(self.first + 3), delays[0], delays[1], latched=get(S.LEVEL_LATCHED))
+        self.alarm.shadow = get(S.ALARM_SHADOW)
+
+
+class Survey:
+    """All sensors but the level's, what is derived from them, and the alarms on them. `step` is True when a round is complete."""
+
+    def __init__(self, sensors, derived, watches, settings):
+        self.sensors = sensors
+        self.watches = watches
+        self.state = 0
+        self.cause = None  # the watch that makes the state
+        self.last_sample_ms = 0
+        self.interval_ms = 0
+        self._derived = derived
+        self._settings = settings
+        self._due = -1
+        self._active = False
+        self.configure()
+
+    def configure(self):
+        """Take the settings as they now are."""
+        for watch in self.watches:
+            watch.configure(self._settings.get)
+        self._interval()
+
+    def _interval(self):
+        i = S.SAMPLE_ALARM_INTERVAL if self.state else S.SAMPLE_INTERVAL
+        self.interval_ms = self._settings.get(i) * 1000
+
+    def step(self, now_ms, moment):
+        """One action of one sensor. `moment()` is (flags, seconds, ms), asked for when a round ends."""
+        if self._due < 0:
+            self._due = now_ms
+        if not self._active:
+            if diff(self._due, now_ms) > 0:
+                return False
+            self._active = True
+            self.last_sample_ms = now_ms
+            self._due = add(self._due, self.interval_ms)
+            if diff(self._due, now_ms) <= 0:
+                self._due = add(now_ms, self.interval_ms)
+            for sensor in self.sensors:
+                sensor.phase = _BEGIN
+                sensor.due = now_ms
+        waiting = None
+        for sensor in self.sensors:
+            if sensor.phase != _IDLE and (waiting is None or diff(sensor.due, waiting.due) < 0):
+                waiting = sensor
+        if waiting is not None:
+            if diff(waiting.due, now_ms) <= 0:
+                waiting.act(now_ms)
+            return False
+        self._active = False
+        flags, seconds, _ = moment()
+        for one in self._derived:
+            one.update(self, flags, seconds)
+        self._watch(now_ms)
+        self._interval()
+        return True
+
+    def due_in(self, now_ms):
+        """Milliseconds until `step` has work."""
+        if not self._active:
+            wait = diff(self._due, now_ms) if self._due >= 0 else 0
+            return wait if wait > 0 else 0
+        wait = 0
+        first = True
+        for sensor in self.sensors:
+            if sensor.phase != _IDLE:
+                left = diff(sensor.due, now_ms)
+                if first or left < wait:
+                    wait = left
+                    first = False
+        return wait if wait > 0 else 0
+
+    def value(self, point):
+        """The newest value of a point of this round, MISSING when there is none or it can't be true."""
+        for i, q, value in self.points():
+            if i == point and q <= FLAG_PASS:
+                return value
+        return MISSING
+
+    def points(self):
+        """[(id, q, value)] of the round, derived ones last; a point that could not be had says why."""
+        found = []
+        for sensor in self.sensors:
+            for k in range(len(sensor.ids)):
+                if sensor.ids[k] >= 0:
+                    found.append(
+                        _point(sensor.ids[k], sensor.values[k], sensor.reason if sensor.failures else OUT_OF_RANGE)
+                    )
+                    if sensor.reason == _WARMING_UP and sensor.values[k] == MISSING and not sensor.failures:
+                        found[-1] = (sensor.ids[k], FLAG_MISSING, _WARMING_UP)
+        for one in self._derived:
+            for i, value in one.points():
+                found.append(_point(i, value, _WARMING_UP))
+        return found
+
+    def air_cc(self):
+        """Air temperature in 0.01 degC, None when it is not measured."""
+        value = self.value(TEMPERATURE)
+        return None if value == MISSING else value
+
+    def _watch(self, now_ms):
+        points = self.points()
+        self.state = 0
+        self.cause = None
+        for watch in self.watches:
+            watch.flag = FLAG_MISSING
+            for i, q, value in points:
+                if i == watch.point:
+                    watch.flag = q
+                    if q != FLAG_MISSING:
+                        watch.value = value
+            state = watch.alarm.update(watch.value, watch.flag, now_ms)
+            if state > self.state or not self.cause:
+                self.state = state
+                self.cause = watch
+
+    def sounding(self, now_ms):
+        """Which state's sound these alarms ask for."""
+        state = 0
+        for watch in self.watches:
+            sounds = watch.alarm.sounding(now_ms)
+            if sounds > state:
+                state = sounds
+        return state
+
+    def acknowledge(self):
+        for watch in self.watches:
+            watch.alarm.acknowledge()
+
+    def shelve(self, now_ms, seconds):
+        for watch in self.watches:
+            watch.alarm.shelve(now_ms, seconds)
+
+
+def _point(i, value, reason):
+    if value == MISSING:
+        return (i, FLAG_MISSING, reason)
+    row = POINTS[i & 0xFF]
+    return (i, FLAG_PASS if row[3] <= value <= row[4] else FLAG_FAIL, value)
