@@ -55,7 +55,7 @@ def read(chunks, config=None, room=400):
     return list(burst[: ranger.count]), ranger.frames, ranger.no_echo, ranger.bad_checksum
 
 
-def test_vectors():
+def test_lines_are_ranges_echoes_or_refused():
     for data, *expected in VECTORS:
         assert list(read([data])) == expected, data
 
