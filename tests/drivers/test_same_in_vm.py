@@ -60,7 +60,7 @@ def low():
         out += '%02x%02x' % (REAL[i] & 255, REAL[i] >> 8 & 255)
     return out + '004b'
 for config in ({}, {'gives': ['enclosure_temperature', 'enclosure_humidity', None]}):
-    measured(bme280.BME280(Bus(['60', low(), '7801001122031e', '0024a0004fca008132707649']), config))
+    measured(bme280.BME280(Bus(['60'] + [low(), '7801001122031e'] * 2 + ['0024a0004fca008132707649']), config))
 measured(bme280.BME280(Bus(['58']), {}))
 measured(sht4x.SHT4x(Bus(['dead98beef92', '5f161a5e353b']), {}))
 measured(sht4x.SHT4x(Bus(['dead98beef92', '5f161b5e353b']), {}))

@@ -56,13 +56,17 @@ class BME280:
         self._ask(_ID, self._one)
         if self._one[0] != _CHIP:
             return False
-        self._ask(_CALIBRATION, self._low)
-        self._ask(_CALIBRATION_H, self._high)
-        self._calibration = calibration(self._low, self._high)
-        if self._calibration is None:
+        self._calibration = self._read_calibration()
+        # Twice: a bit struck in these words would spoil every reading until the next failure.
+        if self._calibration is None or self._calibration != self._read_calibration():
             return False
         self._bus.write(self._address, _CONFIG)
         return True
+
+    def _read_calibration(self) -> tuple | None:
+        self._ask(_CALIBRATION, self._low)
+        self._ask(_CALIBRATION_H, self._high)
+        return calibration(self._low, self._high)
 
     def _ask(self, register, buffer) -> None:
         self._bus.write(self._address, register)

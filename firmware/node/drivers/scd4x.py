@@ -1,11 +1,11 @@
 """Sensirion SCD40/41: CO2, temperature and humidity, I2C 0x62. Datasheet version 1.4, 3.5 and 3.6.
 
-It measures by itself every 5 s once told to, and while it does answers little more than "is a reading ready" and "give it": so the driver first asks
-for a reading, and starts the chip when none comes in 6 s, which is how it is found after power-up. Its identity is the CRC of its
-answers, and its serial number whenever it is found idle. Its first reading can be 0 ppm, which no air has: MISSING.
+It measures by itself every 5 s once told to, and while it does answers little more than "is a reading ready" and "give it": so the driver first
+asks for a reading, and starts the chip when none comes in 6 s, which is how it is found after power-up; that measurement is `warming_up`. Its
+identity is the CRC of its answers, and its serial number whenever it is found idle. Its first reading can be 0 ppm, which no air has: MISSING.
 """
 
-from node.core.measurements import BAD_CHECKSUM, NO_ANSWER
+from node.core.measurements import BAD_CHECKSUM, NO_ANSWER, REASONS
 from node.drivers import roles, sensirion
 
 _READY = b"\xe4\xb8"
@@ -17,13 +17,13 @@ _ANSWER_MS = 2  # 1 ms by the datasheet
 _STOP_MS = 500
 _POLL_MS = 1000
 _POLLS = 6  # a reading is due every 5 s
-_FIRST_MS = 5100
+_WARMING_UP = REASONS.index("warming_up")
 
 _POLLING = 0
 _READING = 1
 _STOPPING = 2
 _NAMING = 3
-_STARTED = 4
+_ASKING = 4
 
 
 class SCD4x:
@@ -37,12 +37,11 @@ class SCD4x:
         self._ready = bytearray(3)
         self._phase = _POLLING
         self._polls = 0
-        self._restarted = False  # in this measurement: once is enough
+        self._started = False  # and no reading came yet
         self.serial = 0
 
     def start(self) -> int:
         self._polls = 0
-        self._restarted = False
         return self._send(_READY, _POLLING, _ANSWER_MS)
 
     def read_into(self, values) -> int:
@@ -51,7 +50,7 @@ class SCD4x:
             return self._poll()
         if phase == _STOPPING:
             return self._send(_SERIAL, _NAMING, _ANSWER_MS)
-        if phase == _STARTED:
+        if phase == _ASKING:
             return self._send(_READY, _POLLING, _ANSWER_MS)
         answer = self._answer
         self._bus.read_into(self._address, answer)
@@ -59,11 +58,15 @@ class SCD4x:
             return -BAD_CHECKSUM
         if phase == _NAMING:
             self.serial = sensirion.word(answer, 0) << 32 | sensirion.word(answer, 1) << 16 | sensirion.word(answer, 2)
-            self._polls = 0
-            return self._send(_START, _STARTED, _FIRST_MS)
+            self._bus.write(self._address, _START)
+            if self._started:
+                return -NO_ANSWER
+            self._started = True
+            return -_WARMING_UP
         values[0] = roles.within(sensirion.word(answer, 0), 1, 40000)
         values[1] = roles.within(sensirion.convert_temperature(sensirion.word(answer, 1)), -1000, 6000)
         values[2] = convert_humidity(sensirion.word(answer, 2))
+        self._started = False
         return 0
 
     def _poll(self) -> int:
@@ -74,11 +77,8 @@ class SCD4x:
             return self._send(_READ, _READING, _ANSWER_MS)
         self._polls += 1
         if self._polls < _POLLS:
-            self._phase = _STARTED  # asks again
+            self._phase = _ASKING
             return _POLL_MS
-        if self._restarted:
-            return -NO_ANSWER
-        self._restarted = True
         return self._send(_STOP, _STOPPING, _STOP_MS)
 
     def _send(self, command, phase: int, wait_ms: int) -> int:

@@ -1,12 +1,12 @@
 """Sensirion SEN50/54/55: particles, humidity, temperature, VOC and NOx index, I2C 0x69. Datasheet version 2, 6.1.
 
 It measures every second once told to and its VOC index takes hours to learn, so it is never stopped: the driver asks whether a reading is
-ready, and starts the chip when none comes, which is how it is found after power-up. Then it waits 30 s, the datasheet's start-up
-time in clean air. Its product name is read at the first start and after every failure. A value the chip does not know
-(FFFF of a particle count, 7FFF of the others: a SEN50 has no gas sensor, NOx takes 11 s) is MISSING.
+ready, and starts the chip when none comes, which is how it is found after power-up. That measurement is `warming_up`: the datasheet gives it 30 s
+in clean air, and whoever measures again sooner gets its readings sooner. Its product name is read at the first start and after every failure.
+A value the chip does not know (FFFF of a particle count, 7FFF of the others: a SEN50 has no gas sensor, NOx takes 11 s) is MISSING.
 """
 
-from node.core.measurements import BAD_CHECKSUM, MISSING, NO_ANSWER
+from node.core.measurements import BAD_CHECKSUM, MISSING, NO_ANSWER, REASONS
 from node.drivers import roles, sensirion
 
 _NAME = b"\xd0\x14"
@@ -16,7 +16,7 @@ _READ = b"\x03\xc4"
 _ANSWER_MS = 20
 _POLL_MS = 1000
 _POLLS = 3
-_WARM_UP_MS = 30000
+_WARMING_UP = REASONS.index("warming_up")
 
 _NAMING = 0
 _POLLING = 1
@@ -40,13 +40,12 @@ class SEN5x:
         self._known = False
         self._phase = _NAMING
         self._polls = 0
-        self._restarted = False  # in this measurement: once is enough
+        self._started = False  # and no reading came yet
 
     def start(self) -> int:
         known = self._known
         self._known = False  # until this measurement has succeeded
         self._polls = 0
-        self._restarted = False
         if known:
             return self._send(_READY, _POLLING, _ANSWER_MS)
         return self._send(_NAME, _NAMING, _ANSWER_MS)
@@ -64,6 +63,7 @@ class SEN5x:
         if phase == _READING:
             fill(values, answer)
             self._known = True
+            self._started = False
             return 0
         # S E N 5 in two words
         if sensirion.word(answer, 0) != 0x5345 or sensirion.word(answer, 1) != 0x4E35:
@@ -77,11 +77,11 @@ class SEN5x:
         if self._polls < _POLLS:
             self._phase = _ASKING
             return _POLL_MS
-        if self._restarted:
+        self._bus.write(self._address, _START)
+        if self._started:
             return -NO_ANSWER
-        self._restarted = True
-        self._polls = 0
-        return self._send(_START, _ASKING, _WARM_UP_MS)
+        self._started = True
+        return -_WARMING_UP
 
     def _send(self, command, phase: int, wait_ms: int) -> int:
         self._bus.write(self._address, command)
