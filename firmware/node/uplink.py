@@ -255,6 +255,10 @@ class Uplink:
             if mark > self.mark[stream]:
                 self.mark[stream] = mark
                 self._move[stream] = _SKIP
+            elif mark < self.mark[stream]:
+                # The gateway lost its database, or was restored from an older copy: what is still here goes again.
+                self.mark[stream] = mark
+                self._move[stream] = _REWIND
             elif self._acked_key[stream] > self.mark[stream]:
                 if self._again_at[stream] < 0:
                     self._again_at[stream] = add(self._now, self._again_ms[stream])

@@ -215,12 +215,29 @@ def test_another_life_is_ignored():
     assert node.uplink.refused == 0
 
 
-def test_a_mark_never_goes_back():
+def test_a_gateway_that_lost_its_database_gets_again_what_is_still_here():
     node = Node(10).settle()
     node.broker.committed((1, 8))
-    node.broker.committed((1, 3))
     node.run(100)
-    assert node.uplink.mark[READINGS] == (1, 8)
+    before = len(node.broker.keys("readings"))
+    node.broker.committed((1, 3))
+    node.run(1000)
+    assert node.uplink.mark[READINGS] == (1, 3)
+    assert node.broker.keys("readings")[before:] == seqs(4, 10)
+
+
+def test_what_was_freed_and_is_asked_for_by_a_new_database_is_declared_dropped():
+    node = Node(80).settle()
+    node.broker.committed((1, 80))
+    node.run(1000)
+    node.broker.committed((0, 0))
+    node.run(60000)
+    ask(node, 1, 80)
+    node.run(60000)
+    dropped = [d for d in node.declared if d[0] == READINGS]
+    first_here = node.logs[READINGS].header(node.logs[READINGS].first)[3]
+    assert first_here > 1
+    assert dropped == [(READINGS, 1, 1, first_here - 1)]
 
 
 def test_records_of_earlier_boots_go_first_and_the_mark_crosses_boots():
