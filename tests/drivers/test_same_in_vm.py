@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import vm32
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # Runs in both; the drivers' answers come from scripted buses. No f-strings of floats, no dict is printed.
@@ -118,6 +120,11 @@ def test_vectors_and_measurements_are_the_same_in_the_real_vm(vm):
     here = run(sys.executable, SCRIPT)
     assert here.count("\n") > 600
     assert run(vm, SCRIPT) == here
+
+
+@pytest.mark.vm32
+def test_small_ints_of_a_board_change_nothing():
+    assert vm32.run(SCRIPT, vm32.firmware_files()) == run(sys.executable, SCRIPT)
 
 
 TIMED = """

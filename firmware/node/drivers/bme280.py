@@ -38,7 +38,7 @@ class BME280:
         self._high = bytearray(7)
         self._data = bytearray(12)
         self._known = False
-        self._calibration = None
+        self._calibration = ()
         self._looks = 0
 
     def start(self) -> int:
@@ -46,7 +46,7 @@ class BME280:
         self._known = False  # until this measurement has succeeded
         self._looks = 0
         if not known and not self._identify():
-            self._calibration = None
+            self._calibration = ()
             return 0
         self._bus.write(self._address, _HUMIDITY_ONCE)  # takes effect with the next write to 0xF4
         self._bus.write(self._address, _MEASURE)
@@ -58,12 +58,12 @@ class BME280:
             return False
         self._calibration = self._read_calibration()
         # Twice: a bit struck in these words would spoil every reading until the next failure.
-        if self._calibration is None or self._calibration != self._read_calibration():
+        if not self._calibration or self._calibration != self._read_calibration():
             return False
         self._bus.write(self._address, _CONFIG)
         return True
 
-    def _read_calibration(self) -> tuple | None:
+    def _read_calibration(self) -> tuple:
         self._ask(_CALIBRATION, self._low)
         self._ask(_CALIBRATION_H, self._high)
         return calibration(self._low, self._high)
@@ -73,7 +73,7 @@ class BME280:
         self._bus.read_into(self._address, buffer)
 
     def read_into(self, values) -> int:
-        if self._calibration is None:
+        if not self._calibration:
             return -NO_ANSWER
         data = self._data
         self._ask(_STATUS, data)
@@ -107,8 +107,8 @@ def _signed(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def calibration(low, high) -> tuple | None:
-    """T1 to T3, P1 to P9, H1 to H6 of the registers 0x88 to 0xA1 and 0xE1 to 0xE7; None where they cannot be a chip's."""
+def calibration(low, high) -> tuple:
+    """T1 to T3, P1 to P9, H1 to H6 of the registers 0x88 to 0xA1 and 0xE1 to 0xE7; none of them where they cannot be a chip's."""
     words = []
     for i in range(0, 24, 2):
         word = low[i] | low[i + 1] << 8
@@ -121,7 +121,7 @@ def calibration(low, high) -> tuple | None:
     words.append(_signed(high[6], 8))
     # No chip has these: a bus held low or high, or registers not yet loaded after power-up.
     if words[0] in (0, 0xFFFF) or words[3] in (0, 0xFFFF) or words[1] in (0, -1) or words[13] in (0, -1):
-        return None
+        return ()
     return tuple(words)
 
 
