@@ -222,6 +222,7 @@ class Pulses:
     def boot(self) -> None:
         """The station boots: it counts from 0, and has heard nothing while it was dark."""
         self._tips = Tips(self._debounce_ms)
+        self.counted_ms = 0
         self._heard_to_ms = self._moment.t
 
     def count(self) -> int:
@@ -230,6 +231,7 @@ class Pulses:
             for at in self._contact.edges(self._heard_to_ms, t):
                 self._tips.edge(at & WRAP_MASK)
             self._heard_to_ms = t
+        self.counted_ms = t & WRAP_MASK
         return self._tips.count
 
 

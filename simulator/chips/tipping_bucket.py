@@ -17,8 +17,8 @@ _MILLION = 1_000_000
 
 
 class Rain(Protocol):
-    def fallen_nm(self, t_ms: int) -> int:
-        """Millionths of a mm since the start, never less than before."""
+    def fallen_um(self, t_ms: int) -> int:
+        """Thousandths of a mm since time 0, never less than before."""
         ...
 
 
@@ -30,9 +30,9 @@ class RainSeries:
         self._sums = [0]
         for end_ms, um in intervals:
             self._ends.append(end_ms)
-            self._sums.append(self._sums[-1] + 1000 * um)
+            self._sums.append(self._sums[-1] + um)
 
-    def fallen_nm(self, t_ms: int) -> int:
+    def fallen_um(self, t_ms: int) -> int:
         ends, sums = self._ends, self._sums
         if t_ms >= ends[-1]:
             return sums[-1]
@@ -91,11 +91,13 @@ class TippingBucket:
 
     def _caught_nm(self, t_ms: int) -> int:
         """What has run through the funnel by then."""
-        caught = self._rain.fallen_nm(t_ms)
+        fallen = self._rain.fallen_um
+        t_ms = max(t_ms, 0)
+        caught = fallen(t_ms)
         for begin, end in self._faults.clogged_ms:
             if t_ms > begin:
-                caught -= self._rain.fallen_nm(min(t_ms, end)) - self._rain.fallen_nm(begin)
-        return caught
+                caught -= fallen(min(t_ms, end)) - fallen(begin)
+        return 1000 * caught
 
     def _first_with(self, nm: int, low_ms: int, high_ms: int) -> int:
         """The first millisecond in (low_ms, high_ms] by which so much was caught; two tips may share one."""

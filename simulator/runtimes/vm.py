@@ -223,7 +223,8 @@ class VMBody:
         if op == 45:
             return self._bus(name, ADC).read_uv().to_bytes(4, "little")
         if op == 46:
-            return self._bus(name, Pulses).count().to_bytes(4, "little")
+            pulses = self._bus(name, Pulses)
+            return pulses.count().to_bytes(4, "little") + pulses.counted_ms.to_bytes(4, "little")
         if op == 47:
             return bytes((self._bus(name, Switch).closed(),))
         raise self._error(f"asked a bus for something unknown ({op})")

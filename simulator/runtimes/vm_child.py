@@ -155,7 +155,8 @@ class Pulses:
         self.name = name
 
     def count(self):
-        return struct.unpack("<I", _ask(46, self.name, 0, 0, b""))[0]
+        count, self.counted_ms = struct.unpack("<II", _ask(46, self.name, 0, 0, b""))
+        return count
 
 
 class Switch:

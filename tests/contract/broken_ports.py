@@ -88,6 +88,10 @@ class CountedOnce(_Broken):
         return since
 
 
+class CountedLongAgo(_Broken):
+    counted_ms = 0
+
+
 class OpenIsClosed(_Broken):
     def closed(self):
         return 1 - self.inner.closed()
@@ -155,7 +159,7 @@ BROKEN = {
     "adc": (Millivolts,),
     "i2c": (SilentErrors, ShortRead),
     "onewire": (AlwaysThere, BitsTurned),
-    "pulses": (CountedTwice, CountedOnce),
+    "pulses": (CountedTwice, CountedOnce, CountedLongAgo),
     "switch": (OpenIsClosed,),
     "storage": (AbsentIsAnError, ReplaceAppends, RemovesNothing),
     "link": (NeverEnds, ClaimsToSend, StaysUp),

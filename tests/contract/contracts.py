@@ -165,7 +165,11 @@ def pulses(desk, port):
         desk.pass_ms(DEBOUNCE_MS)
         tips += 1
         assert port.count() == tips
+        counted_ms = port.counted_ms
+        assert 0 <= counted_ms < WRAP
+        desk.pass_ms(50)
         assert port.count() == tips
+        assert gone(port.counted_ms, counted_ms) == 50
 
 
 def switch(desk, port):

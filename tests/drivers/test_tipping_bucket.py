@@ -34,18 +34,19 @@ RATES = [
 
 
 class Contact:
-    def __init__(self, count=0):
+    def __init__(self, count, time):
         self.value = count
+        self._time = time
 
     def count(self):
+        self.counted_ms = self._time[0]
         return self.value
 
 
 def gauge(tip_nm=200_000, count=0, at=0):
-    contact = Contact(count)
     time = [at]
-    driver = TippingBucket(contact, {"tip_nm": tip_nm}, lambda: time[0])
-    return driver, contact, time
+    contact = Contact(count, time)
+    return TippingBucket(contact, {"tip_nm": tip_nm}), contact, time
 
 
 def read(driver):
@@ -124,12 +125,12 @@ def recorded() -> list[tuple[int, int]]:
 
 
 def test_recorded_rain_is_counted_tip_by_tip_through_bounce_and_wraps():
-    series = recorded()
     moment = Moment()
-    rain = chip.RainSeries([(end, tips * TIP_UM) for end, tips in series])
+    moment.t = start = WRAP - 3_600_000  # the ticks wrap after the first hour
+    series = [(start + end, tips) for end, tips in recorded()]
+    rain = chip.RainSeries([(end, tips * TIP_UM) for end, tips in series], start)
     bus = Pulses(moment, chip.TippingBucket(7, "rg01", rain, TIP_UM * 1000, chip.Faults(bounces=6, bounce_ms=60)))
-    start = WRAP - 3_600_000  # the ticks wrap after the first hour
-    driver = TippingBucket(bus, {"tip_nm": TIP_UM * 1000}, lambda: (start + moment.t) % WRAP)
+    driver = TippingBucket(bus, {"tip_nm": TIP_UM * 1000})
     total = 0
     for end, tips in series:
         moment.t = end

@@ -36,7 +36,7 @@ class App:
         seen.append(wire.reset())
         wire.write(self._steps & 0xFF)
         seen.append(wire.read())
-        seen.append(buses["bucket"].count())
+        seen.append((buses["bucket"].count(), buses["bucket"].counted_ms))
         seen.append(buses["lid"].closed())
         self._ports.outputs["relay"].set(self._steps & 1)
         self._ports.storage.append("seen", repr(seen).encode() + b"\n")

@@ -108,7 +108,7 @@ class World:
 def vm_body(monkeypatch, tmp_path):
     """The child with the probe in the app's place."""
     here = str(Path(__file__).parent)
-    text = Path(vm._CHILD).read_text()
+    text = Path(vm.__file__).with_name("vm_child.py").read_text()
     app = "from node.app import App"
     assert app in text
     child = tmp_path / "child.py"
@@ -127,7 +127,7 @@ def test_every_bus_says_the_same_on_both_runtimes(vm_body):
     assert len(of_host) == 60
     for found in ("b'<ask5'", "b'\\xff", " 19,", " 110,", "b'\\x02", " 0, 255, ", " 1, 0, "):
         assert any(found in line for line in of_host), found
-    assert int(of_host[-1].rsplit(",", 2)[1]) == 45
+    assert "(45, 6000)" in of_host[-1]
     assert host.switched == through.switched
     assert len(host.switched) == 60
     assert host.memory.registers == through.memory.registers

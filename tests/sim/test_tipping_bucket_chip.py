@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.chips.tipping_bucket import Faults, RainSeries, TippingBucket
+from simulator.world.rain import Rain, storms
 
 HOUR = 3_600_000
 CLEAN = Faults(bounces=0)
@@ -68,3 +69,14 @@ def test_any_pattern_of_asking_gives_the_same_edges(rain, pauses, seed):
         pieces += chip.edges(at, min(at + pause, last))
         at = min(at + pause, last)
     assert pieces + chip.edges(at, last) == whole
+
+
+def test_a_world_s_rain_tips_as_the_world_says():
+    rain = Rain(storms(3, "rg01", 20))
+    chip = TippingBucket(5, "rg01", rain, TIP_NM, CLEAN)
+    last = rain.corners[-1][0]
+    tips = [t for _, t in chip.tips(-1, last)]
+    told = rain.tips(TIP_NM // 1000)  # rounded down to the millisecond, the chip's up
+    assert len(tips) == len(told) > 50
+    assert all(0 <= t - due <= 1 for t, due in zip(tips, told, strict=True))
+    assert chip.edges(-1, last) == tips

@@ -14,16 +14,15 @@ _MOST_UM = 1000000  # the table's bound on one record
 
 class TippingBucket:
     """`rain` since the last read and its rate over that time. `config["tip_nm"]` is what one tip holds, in millionths of a mm: 200000, or 279400
-    for 0.2794 mm; `now()` is the time of the step that reads."""
+    for 0.2794 mm."""
 
     GIVES = ("rain", "rain_rate")
 
-    def __init__(self, bus, config: dict, now):
+    def __init__(self, bus, config: dict):
         self._bus = bus
-        self._now = now
         self._tip_nm = config["tip_nm"]
         self._count = bus.count()
-        self._read_at = now()
+        self._read_at = bus.counted_ms
         self._rest_nm = 0  # below a thousandth of a mm, carried so that sums are exact
 
     def start(self) -> int:
@@ -31,7 +30,7 @@ class TippingBucket:
 
     def read_into(self, values) -> int:
         count = self._bus.count()
-        now = self._now()
+        now = self._bus.counted_ms
         nm = since(count, self._count) * self._tip_nm + self._rest_nm
         gone_ms = diff(now, self._read_at)
         self._count = count

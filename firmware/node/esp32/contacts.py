@@ -16,11 +16,13 @@ class Pulses:
         self._tips = Tips(pins.get("debounce_ms", _DEBOUNCE_MS))
         self._pin = Pin(pins["pin"], Pin.IN, Pin.PULL_UP)
         self._pin.irq(self._edge, Pin.IRQ_FALLING)
+        self.counted_ms = 0
 
     def _edge(self, _pin) -> None:
         self._tips.edge(time.ticks_ms() & _MASK)
 
     def count(self) -> int:
+        self.counted_ms = time.ticks_ms() & _MASK
         return self._tips.count
 
 
