@@ -93,9 +93,9 @@ class App:
             elif row.get("gives") == "level":
                 ranger = catalog.make(catalog.LEVEL, row["driver"], bus, row)
                 mount = _mount(row)
-                depth = row.get("measures") == "depth"
+                depth = row.get("measures") == "depth" or row["driver"] == "current_loop"
             else:
-                others.append(catalog.make(catalog.OTHERS, row["driver"], bus, row))
+                others.append((catalog.make(catalog.OTHERS, row["driver"], bus, row), row["bus"]))
         if not self._battery:
             raise ValueError("a station needs a sensor with driver battery")
         if ranger:

@@ -9,9 +9,9 @@ from node.survey import Sensor, Survey, Watch, point_id
 _FAULT_AFTER = 3
 
 
-def compose(station, drivers, settings):
+def compose(station, others, settings):
     """The survey: sensors, what is derived from them, and the alarms the station's data asks for. ValueError names what there is not."""
-    sensors = [Sensor(driver) for driver in drivers]
+    sensors = [Sensor(driver, bus) for driver, bus in others]
     given = [i for sensor in sensors for i in sensor.ids]
     derived = []
     if Q.PM2_5 in given:

@@ -21,7 +21,9 @@ from node.core.measurements import (
 )
 from node.core.quantities import POINTS, TEMPERATURE
 
-_WITHIN_MS = 10000  # a sensor that has not finished by then has failed
+_WITHIN_MS = (
+    40000  # a sensor that has not finished by then has failed; a dust sensor's fan needs 30 s when it is switched on
+)
 _WARMING_UP = REASONS.index("warming_up")
 _IDLE = 0
 _BEGIN = 1
@@ -40,8 +42,9 @@ def point_id(key):
 class Sensor:
     """One driver and what it last gave: `values`, or `reason` when it gave nothing."""
 
-    def __init__(self, driver):
+    def __init__(self, driver, bus):
         self.driver = driver
+        self.bus = bus
         self.ids = [-1 if key is None else point_id(key) for key in driver.GIVES]
         self.values = array("i", [MISSING] * len(self.ids))
         self.reason = NO_ANSWER
@@ -138,10 +141,7 @@ class Survey:
             for sensor in self.sensors:
                 sensor.phase = _BEGIN
                 sensor.due = now_ms
-        waiting = None
-        for sensor in self.sensors:
-            if sensor.phase != _IDLE and (waiting is None or diff(sensor.due, waiting.due) < 0):
-                waiting = sensor
+        waiting = self._next()
         if waiting is not None:
             if diff(waiting.due, now_ms) <= 0:
                 waiting.act(now_ms)
@@ -159,15 +159,19 @@ class Survey:
         if not self._active:
             wait = diff(self._due, now_ms) if self._due >= 0 else 0
             return wait if wait > 0 else 0
-        wait = 0
-        first = True
-        for sensor in self.sensors:
-            if sensor.phase != _IDLE:
-                left = diff(sensor.due, now_ms)
-                if first or left < wait:
-                    wait = left
-                    first = False
+        waiting = self._next()
+        wait = diff(waiting.due, now_ms) if waiting else 0
         return wait if wait > 0 else 0
+
+    def _next(self):
+        """The sensor that is due first. One that has not begun waits while another has its bus: what shares a bus takes turns."""
+        found = None
+        taken = [sensor.bus for sensor in self.sensors if sensor.phase == _LOOK]
+        for sensor in self.sensors:
+            if sensor.phase == _LOOK or (sensor.phase == _BEGIN and sensor.bus not in taken):
+                if found is None or diff(sensor.due, found.due) < 0:
+                    found = sensor
+        return found
 
     def value(self, point):
         """The newest value of a point of this round, MISSING when there is none or it can't be true."""

@@ -25,7 +25,7 @@ POINTS = measurements.POINTS + (
     ("diagnosis", None, 0, 0, 5, ("clean", "dirty", "deteriorated", "faulty", "shaded", "unknown")),
     # Air
     ("temperature", "Cel", 2, -4500, 13000, None),
-    ("humidity", "%RH", 2, 0, 10000, None),
+    ("humidity", "%RH", 2, 0, 10500, None),  # sensors go past 100 in fog
     ("pressure", "Pa", 0, 30000, 110000, None),
     ("co2", "ppm", 0, 0, 40000, None),
     ("pm1", "ug/m3", 1, 0, 100000, None),
