@@ -1,6 +1,6 @@
 """What docs/ports.md promises, as assertions: one function per port, run on either interpreter over the board's adapters and the simulator's.
 
-`desk` is the world behind the port (board_desk, simulator_desk), `port` what it made. Nothing is imported that the chip has not.
+`desk` is the world behind the port (tests/fakes/board/contract_desk, simulator_desk), `port` what it made. Nothing is imported that the chip has not.
 """
 
 WRAP = 1 << 30

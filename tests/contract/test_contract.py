@@ -18,7 +18,7 @@ import sys
 sys.path[:0] = {path!r}
 import contracts
 import broken_ports
-from board_desk import Desk
+from contract_desk import Desk
 contracts.run(Desk({open_port}, {closed_port}), {name!r}, {breaks})
 print("kept")
 """

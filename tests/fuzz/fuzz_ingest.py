@@ -63,7 +63,9 @@ def check(data: bytes):
         store.close()
 
 
-_HEAD = b'[{"bn":"waspada:demo:dr01:","bt":1528063200.5,"life":"5eed0001","boot":%d,"seq":%d,"prev_boot":%d,"prev_seq":%d,'
+_HEAD = (
+    b'[{"bn":"waspada:demo:dr01:","bt":1528063200.5,"life":"5eed0001","boot":%d,"seq":%d,"prev_boot":%d,"prev_seq":%d,'
+)
 _LEVEL = b'"n":"level","u":"m","v":1.254,"q":2},{"n":"battery","u":"V","v":12.61,"q":1}]'
 SEEDS = (
     b"\x00" + _HEAD % (1, 1, 0, 0) + _LEVEL + b"\n\x00" + _HEAD % (1, 4, 0, 0) + _LEVEL,
