@@ -1,6 +1,6 @@
 """Averages of what the air holds: the hour, the standard's 8 and 24 hours, and the PM2.5 NowCast (US EPA).
 
-Values are the points' integers (`measurements.POINTS`: PM in 0.1 ug/m3). An average counts when three quarters of what it
+Values are the points' integers (`quantities.POINTS`: PM in 0.1 ug/m3). An average counts when three quarters of what it
 is made of were there; the NowCast when two of the newest three hours were. Thresholds are a `LevelAlarm`'s.
 """
 
