@@ -174,6 +174,9 @@ def check_name(name: str, unit: str | None) -> int:
     return SCALES.get((name, unit), 0)
 
 
+LARGEST = 2**53  # what a JSON number keeps exactly, and SQLite's integers hold
+
+
 def check_value(point: Point, scale: int, reading: bool) -> None:
     """A number or a text; a reading says how good it is."""
     v = point.v
@@ -188,6 +191,8 @@ def check_value(point: Point, scale: int, reading: bool) -> None:
         raise Refused(f"{point.n} is in {UNITS[point.n]}, not without a unit")
     elif scale:
         scaled = v * scale
+        if abs(scaled) > LARGEST:
+            raise Refused(f"{point.n} {v:g} is beyond any number a node can print")
         if abs(scaled - round(scaled)) > 1e-4:
             raise Refused(f"{point.n} {v} has more decimals than its table allows")
     if reading and (point.q is None or (point.q == 9) != (v is None)):

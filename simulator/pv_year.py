@@ -21,7 +21,7 @@ from simulator.world.sun import KASHIWA, Sky, clear_sky
 NAME = "pv_year"
 DAYS = 365
 PEAK_MW = 300_000
-WORDS = POINTS[DIAGNOSIS][5]
+WORDS: tuple[str, ...] = POINTS[DIAGNOSIS][5] or ()
 LEARNING_DAYS = 60  # until then "unknown" is an honest word
 ROWS = ("dirty, rain ends it", "dirty, washed", "deteriorated", "faulty", "shaded", "clean")
 
@@ -81,7 +81,7 @@ def run(seed: int, sky: Sky) -> dict[str, Any]:
     made = year(seed, NAME, sky, fates, storms(seed, NAME, DAYS, dry=spells), PEAK_MW)
     field = Field([PEAK_MW] * len(fates))
     words = diagnose(made, field)
-    invented = Counter()
+    invented: Counter[str] = Counter()
     for panel, told in enumerate(words):
         true = {CLEAN, *made.truth[panel]}
         if true != {CLEAN}:

@@ -6,10 +6,11 @@ for nothing but the sensor.
 
 from array import array
 
+from node.core import schedule
 from node.core import settings as S
 from node.core.alarm import LevelAlarm, RiseAlarm
 from node.core.clock import add, diff
-from node.core.measurements import BAD_CHECKSUM, FLAG_MISSING, NO_ANSWER, OUT_OF_RANGE
+from node.core.measurements import BAD_CHECKSUM, FLAG_MISSING, FLAG_PASS, NO_ANSWER, OUT_OF_RANGE
 from node.core.quality import Quality
 
 _FRAMES = 5
@@ -183,14 +184,13 @@ class Gauge:
         return burst[count >> 1]
 
     def _interval(self):
-        i = S.SAMPLE_ALARM_INTERVAL if self.state or self.rising else S.SAMPLE_INTERVAL
-        self.interval_ms = self._settings.get(i) * 1000
+        self.interval_ms = schedule.interval_ms(
+            self._settings, self.state or self.rising, self.battery_mv if self.battery_flag == FLAG_PASS else 0
+        )
 
     def _schedule(self, now_ms):
         if (self.alarm.confirming or self.rise.confirming) and self.failures < _RETRIES:
             self._due = add(now_ms, _CONFIRM_MS)
             return
-        self._start = add(self._start, self.interval_ms)
-        if diff(self._start, now_ms) <= 0:
-            self._start = add(now_ms, self.interval_ms)
+        self._start = schedule.next_start(self._start, self.interval_ms, now_ms)
         self._due = self._start

@@ -44,7 +44,9 @@ class Rounds:
         points = survey.points()
         if self._battery:
             mv = self._battery.read_mv()
-            points.append((M.BATTERY, self._battery.flag(mv), mv))
+            flag = self._battery.flag(mv)
+            survey.battery_mv = mv if flag == M.FLAG_PASS else 0
+            points.append((M.BATTERY, flag, mv))
         books.append(journal.READINGS, moment, points)
         return True
 

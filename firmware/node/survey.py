@@ -6,6 +6,7 @@ at every round, so that it comes back by itself.
 
 from array import array
 
+from node.core import schedule
 from node.core import settings as S
 from node.core.alarm import LevelAlarm
 from node.core.clock import add, diff
@@ -110,6 +111,7 @@ class Survey:
         self.cause = None  # the watch that makes the state
         self.last_sample_ms = 0
         self.interval_ms = 0
+        self.battery_mv = 0  # 0: not known
         self._derived = derived
         self._settings = settings
         self._due = -1
@@ -123,8 +125,7 @@ class Survey:
         self._interval()
 
     def _interval(self):
-        i = S.SAMPLE_ALARM_INTERVAL if self.state else S.SAMPLE_INTERVAL
-        self.interval_ms = self._settings.get(i) * 1000
+        self.interval_ms = schedule.interval_ms(self._settings, self.state, self.battery_mv)
 
     def step(self, now_ms, moment):
         """One action of one sensor. `moment()` is (flags, seconds, ms), asked for when a round ends."""
@@ -135,9 +136,7 @@ class Survey:
                 return False
             self._active = True
             self.last_sample_ms = now_ms
-            self._due = add(self._due, self.interval_ms)
-            if diff(self._due, now_ms) <= 0:
-                self._due = add(now_ms, self.interval_ms)
+            self._due = schedule.next_start(self._due, self.interval_ms, now_ms)
             for sensor in self.sensors:
                 sensor.phase = _BEGIN
                 sensor.due = now_ms

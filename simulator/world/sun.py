@@ -3,6 +3,7 @@
 Needs the extra `pv` (pvlib, which brings numpy and pandas). Clouds are ours, from the seed, one kind of sky a day.
 """
 
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from simulator import noise
@@ -39,11 +40,9 @@ class Sky(NamedTuple):
 
 
 def packages() -> tuple[Any, Any, Any]:
-    """numpy, pandas, pvlib; InputError says how to get them."""
+    """numpy, pandas, pvlib; InputError says how to get them. Asked for by name, because only a few need them."""
     try:
-        import numpy
-        import pandas
-        import pvlib
+        numpy, pandas, pvlib = (import_module(name) for name in ("numpy", "pandas", "pvlib"))
     except ImportError as error:
         raise InputError(f"sun and panels need the extra pv: pip install 'waspada[pv]' ({error})") from None
     return numpy, pandas, pvlib

@@ -168,7 +168,7 @@ UNUSABLE = [
     ("{", b"station.json can't be used"),
     ("[]", b"station.json can't be used"),
     ("{}", b"pins"),
-    ('{"pins":{}}', b"sensors"),
+    ('{"pins":{}}', b"siren"),
 ]
 
 

@@ -78,6 +78,8 @@ SEEDS = (
     b'\x02[{"bn":"waspada:demo:dr01:","bt":1528063200,"life":"5eed0001","boot":3,"n":"state","vs":"online"},{"n":"version","vs":"0.1.0"}]',
     b'\x03{"life":"5eed0001","revision":2,"values":{"level.alert":0.6,"level.warning":1,"level.danger":1.2}}',
     b'\x00[{"bn":"waspada:demo:dr01:","up_ms":1040,"life":"5eed0001","boot":3,"seq":1,"prev_boot":2,"prev_seq":911,' + _LEVEL,
+    b"\x00" + _HEAD % (1, 5, 0, 0) + b'"n":"level","u":"m","v":1e308,"q":2}]',
+    b"\x01" + _HEAD % (1, 3, 0, 0) + b'"n":"time_fix","vs":"sntp"},{"n":"up_ms","v":1e300}]',
 )  # fmt: skip
 
 if __name__ == "__main__":

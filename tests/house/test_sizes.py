@@ -105,7 +105,9 @@ def test_a_river_gauge_fits_in_a_stock_boards_ram(sizes: dict[str, int]) -> None
     used = {name: sizes[name] for name in loaded(RIVER_GAUGE) if name in sizes}
     assert "node/uplink.py" in used
     assert "node/esp32/link.py" in used
-    assert "node/core/quantities.py" not in used, "a river gauge measures none of these: import them where they are used"
+    assert "node/core/quantities.py" not in used, (
+        "a river gauge measures none of these: import them where they are used"
+    )
     assert sum(used.values()) <= FIRMWARE_BYTES, (
         f"{sum(used.values())} bytes of .mpy; find what can go before raising this"
     )

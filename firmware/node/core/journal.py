@@ -148,7 +148,8 @@ class Log:
         return self.seq
 
     def _new_segment(self):
-        self._size = 0  # whatever fails from here on: a header that got there must not be followed by a record before it
+        # Whatever fails from here on: a header that got there must not be followed by a record before it.
+        self._size = 0
         number = self.last
         # This boot's newest that holds nothing is made again, else storage that fails now and then would empty the ring.
         if self._opened != self.seq + 1:

@@ -25,11 +25,13 @@ ROWS = (
     ("sample.interval", "s", 0, 60, 5, 3600, "between samples in state normal"),
     ("sample.alarm_interval", "s", 0, 15, 2, 3600, "between samples from state alert on"),
     ("report.interval", "s", 0, 60, 5, 3600, "between reports in state normal; else every sample"),
+    ("battery.low", "V", 3, 11500, 0, 30000, "below it a calm station samples three times less often"),
 )
 
 (
     LEVEL_ALERT, LEVEL_WARNING, LEVEL_DANGER, LEVEL_DEADBAND, LEVEL_ON_DELAY, LEVEL_OFF_DELAY, LEVEL_LATCHED, RISE_LIMIT,
     RISE_WINDOW, ALARM_SHADOW, SIREN_FROM, SENSOR_HEIGHT, SAMPLE_INTERVAL, SAMPLE_ALARM_INTERVAL, REPORT_INTERVAL,
+    BATTERY_LOW,
 ) = range(len(ROWS))  # fmt: skip
 
 FILE = "settings.json"

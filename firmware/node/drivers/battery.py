@@ -1,6 +1,5 @@
 """Battery voltage through a divider on an ADC pin."""
 
-
 from node.core.measurements import FLAG_FAIL, FLAG_PASS
 
 _LOW_MV = 8000
