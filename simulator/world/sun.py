@@ -63,7 +63,7 @@ def clear_sky(place: Place, year: int = 2025, days: int = 365, step_s: int = 900
     )
     second = np.arange(days * per_day) * step_s % 86400
     day = np.arange(days * per_day) // per_day
-    equation = pvlib.solarposition.equation_of_time_spencer71(times.dayofyear.to_numpy())
+    equation = pvlib.solarposition.equation_of_time_spencer71(times.strftime("%j").astype(int).to_numpy())
     air_c = (
         place.mean_c
         - place.swing_c * np.cos(2 * np.pi * (day - 28) / 365)
