@@ -4,6 +4,8 @@ then smoke, CO2 that gathers at night. Synthetic; the shapes are textbook, the n
 Temperature in 0.01 degC, humidity in 0.01 %RH, PM2.5 and PM10 in 0.1 ug/m3, CO2 in ppm: the integers of the points.
 """
 
+from collections.abc import Sequence
+
 from simulator import noise
 from simulator.world.waves import TURN, sine_ppm
 
@@ -25,15 +27,17 @@ class Air:
         mean_cc: int = 2750,
         range_cc: int = 800,
         pm2_5: int = 120,
-        smoke: tuple[tuple[int, int, int], ...] = (),
+        smoke: Sequence[tuple[int, int, int]] = (),
+        crowds: Sequence[tuple[int, int, int]] = (),
     ) -> None:
-        """`smoke`: (from ms, for ms, peak in 0.1 ug/m3)."""
+        """`smoke`: (from ms, for ms, how much more at its height in 0.1 ug/m3); `crowds` the same in ppm of CO2."""
         self._keys = [noise.key(seed, name, what) for what in ("temperature", "humidity", "pm", "co2")]
         self._starts_minute = starts_minute
         self._mean_cc = mean_cc
         self._range_cc = range_cc
         self._pm2_5 = pm2_5
-        self._smoke = smoke
+        self._smoke = tuple(smoke)
+        self._crowds = tuple(crowds)
 
     def at(self, t_ms: int) -> tuple[int, int, int, int, int]:
         minute = (self._starts_minute + t_ms // _MINUTE_MS) % _DAY_MIN
@@ -43,13 +47,10 @@ class Air:
         humidity = 7200 - 1800 * wave // 1_000_000 + self._wander(1, t_ms, 150)
         traffic = _between(_TRAFFIC, minute)
         pm2_5 = self._pm2_5 * (60 + traffic) // 100 + self._wander(2, t_ms, self._pm2_5 // 10)
-        for begin, lasts, peak in self._smoke:
-            if begin <= t_ms < begin + lasts:
-                pm2_5 += peak * sine_ppm((t_ms - begin) * TURN // (2 * lasts)) // 1_000_000
-        pm2_5 = max(pm2_5, 0)
+        pm2_5 = max(pm2_5 + _swell(self._smoke, t_ms), 0)
         pm10 = pm2_5 * 16 // 10 + max(self._wander(2, t_ms, 20), 0)
         night = max(-wave, 0)
-        co2 = 420 + 60 * night // 1_000_000 + traffic // 3 + self._wander(3, t_ms, 4)
+        co2 = 420 + 60 * night // 1_000_000 + traffic // 3 + self._wander(3, t_ms, 4) + _swell(self._crowds, t_ms)
         return temperature, max(0, min(10_000, humidity)), pm2_5, pm10, co2
 
     def _wander(self, which: int, t_ms: int, size: int) -> int:
@@ -58,6 +59,15 @@ class Air:
         i, rest = divmod(t_ms, step_ms)
         low, high = (noise.bell(noise.draw(self._keys[which], n)) * size // noise.BELL_SD for n in (i, i + 1))
         return low + (high - low) * rest // step_ms
+
+
+def _swell(episodes: Sequence[tuple[int, int, int]], t_ms: int) -> int:
+    """What the episodes add: each half a wave."""
+    total = 0
+    for begin, lasts, peak in episodes:
+        if begin <= t_ms < begin + lasts:
+            total += peak * sine_ppm((t_ms - begin) * TURN // (2 * lasts)) // 1_000_000
+    return total
 
 
 def _between(by_hour: tuple[int, ...], minute: int) -> int:

@@ -83,3 +83,8 @@ def test_smoke_comes_and_goes():
     plain = Air(1, "aq01")
     rise = [smoky.at(h * HOUR_MS)[2] - plain.at(h * HOUR_MS)[2] for h in (9, 10, 13, 16, 17)]
     assert rise == [0, 0, 2000, 0, 0]
+
+
+def test_a_crowd_breathes():
+    crowded = Air(1, "aq01", crowds=((10 * HOUR_MS, 2 * HOUR_MS, 900),))
+    assert crowded.at(11 * HOUR_MS)[4] - Air(1, "aq01").at(11 * HOUR_MS)[4] == 900
