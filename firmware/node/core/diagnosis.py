@@ -250,7 +250,8 @@ class History:
 
 
 class Field:
-    """The panels of a station: their days (`node.core.panel`) and their histories. `sample` all day, then `end_day`.
+    """The panels of a station: their days (`node.core.panel`) and their histories. `sample` all day, every 15 min or more
+    often (an hourly noon is too thin to judge), then `end_day`.
 
     Shade and steps are told against the neighbours' median, from three panels on; with fewer, steps against the reference
     cell and no shade. What all panels lose alike is told by the reference cell, which must be kept clean.
