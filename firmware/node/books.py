@@ -87,8 +87,8 @@ class Books:
     def begin(self):
         """What comes before every record: the boot's first event, the time once it is known. Returns the moment."""
         if not self._began:
-            words = M.POINTS[M.BOOT][5]
-            self._began = self.event((M.BOOT, 0, words.index(self._reset if self._reset in words else "unknown")))
+            reset = self._reset if self._reset in M.RESETS else "unknown"
+            self._began = self.event((M.BOOT, 0, M.RESETS.index(reset)))
         moment = self.moment()
         if moment[0] and not self._fixed:
             self._fix_time(moment)

@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# It runs in MicroPython's VMs only, whose modules CPython's types do not know.
 """A river gauge on ports that cost nothing, for measuring: runs in the MicroPython VMs (64 and 32 bit) and imports the firmware only in `make`.
 
 Its broker answers at once and lives in a few bytes; what the ports themselves hold is told by `ports_hold`.

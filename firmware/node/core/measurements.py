@@ -18,6 +18,7 @@ NO_ANSWER = 1
 BAD_CHECKSUM = 2
 OUT_OF_RANGE = 3
 
+RESETS = ("power", "hard", "watchdog", "soft", "unknown")
 _ON_OFF = ("off", "on")
 _WHO = ("console", "gateway", "default")
 _BIG = 2147483647
@@ -30,7 +31,7 @@ POINTS = (
     ("limit", "m", 3, -10000, 30000, None),
     ("rise", "m/h", 3, -_BIG, _BIG, None),
     ("rise_alarm", None, 0, 0, 1, _ON_OFF),
-    ("boot", None, 0, 0, 4, ("power", "hard", "watchdog", "soft", "unknown")),
+    ("boot", None, 0, 0, 4, RESETS),
     ("time_fix", None, 0, 0, 1, ("sntp", "gateway")),
     ("up_ms", None, 0, 0, _BIG, None),
     ("settings", None, 0, 0, 2, _WHO),
