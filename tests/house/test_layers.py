@@ -36,13 +36,15 @@ LAYERS = (
     ("firmware/node/", ("node", *ON_THE_CHIP), "the station's logic gets its ports passed in"),
     ("firmware/", ("node", *ON_THE_CHIP, *OF_THE_BOARD), "boot and main wire the board's ports to the app"),
     ("gateway/", ("gateway", "node.core"), "the gateway shares the wire with the node, nothing else"),
-    ("simulator/", ("simulator", "node", "gateway.ingest", "gateway.store", "gateway.wire", "gateway.marks"),
-     "the simulator runs the firmware and feeds the gateway's ingest core"),
-    ("waspada/", ("waspada", "simulator", "gateway", "node"), "a command calls the rooms"),
+    ("hardware/", ("hardware", "node", "simulator.errors"),
+     "a station file is checked against the firmware's own tables and drivers, nothing else"),
+    ("simulator/", ("simulator", "node", "hardware.compile", "gateway.ingest", "gateway.store", "gateway.wire", "gateway.marks"),
+     "the simulator runs the firmware, takes station files and feeds the gateway's ingest core"),
+    ("waspada/", ("waspada", "simulator", "gateway", "hardware", "node"), "a command calls the rooms"),
 )  # fmt: skip
-OURS = ("node", "simulator", "gateway", "waspada", "tests")
+OURS = ("node", "simulator", "gateway", "hardware", "waspada", "tests")
 # Only these need a PC's third-party packages, so the firmware's rows forbid every other module, standard or not.
-ROOMS_ON_A_PC = ("gateway/", "simulator/", "waspada/")
+ROOMS_ON_A_PC = ("gateway/", "simulator/", "hardware/", "waspada/")
 SEPARATE_PROGRAMS = ("esptool", "wireviz")  # GPL: run as programs, never imported
 
 # What an import is called, where the distribution has another name.
@@ -100,6 +102,7 @@ def test_imports_point_inward_everywhere() -> None:
         ("gateway/store.py", "import simulator"),
         ("simulator/fleet.py", "from gateway.web import app"),
         ("simulator/fleet.py", "import waspada"),
+        ("hardware/compile.py", "from simulator.fleet import Fleet"),
         ("waspada/flash.py", "import esptool"),
         ("tests/test_wiring.py", "def f():\n    from wireviz import wireviz"),
     ],

@@ -1,0 +1,1 @@
+"""Boards, sensors and stations as tables, and what is derived from them."""

@@ -1,0 +1,322 @@
+"""A station's TOML file to the JSON that a board takes (docs/ports.md): checked here, on the PC, so that the firmware never meets what it can't run."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from hardware import memory
+from hardware.drivers import DRIVERS, Driver, points_of
+from hardware.pins import check_pins
+from hardware.shape import ROOM, Source, Trail, read, table
+from node.core import hydrology, limits, settings
+from node.drivers import catalog
+from simulator.errors import InputError
+
+STATIONS = ROOM / "stations"
+BOARDS = ROOM / "boards"
+NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
+KEYS = ("about", "board", "watch", "sheet", "pins", "sensors", "settings", "seasons", "watchdog_s")
+OVERRIDES = ("settings", "wifi", "broker", "time", "watchdog_s")
+MOST_SENSORS = 32
+
+_BOARD: dict[str, dict[str, Any]] = {
+    "name": {"text": ".+", "required": True, "about": "the name on the box"},
+    "chip": {"choices": ["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6"], "required": True},
+    "psram_kb": {"low": 0, "high": 65536, "required": True},
+    "flash_mb": {"low": 2, "high": 64, "required": True},
+    **{
+        key: {"is": lambda value: isinstance(value, list) and all(type(pin) is int and 0 <= pin <= 48 for pin in value),
+              "about": "a list of numbers", "required": True}
+        for key in ("pins", "input_only", "adc", "uarts", "i2cs")
+    },
+}  # fmt: skip
+_SEASON: dict[str, dict[str, Any]] = {
+    "from": {"text": r"\d\d-\d\d", "required": True, "about": "month-day, as 10-31"},
+    "to": {"text": r"\d\d-\d\d", "required": True, "about": "month-day, as 10-31"},
+    **{key: {"is": lambda value: isinstance(value, str), "about": 'a level with its unit, as "1.500 m"', "required": True}
+       for key in ("alert", "warning", "danger")},
+}  # fmt: skip
+_SHEET: dict[str, dict[str, Any]] = {
+    "title": {"text": ".{1,60}", "required": True, "about": "a line of 1 to 60 letters"},
+    "use": {"text": "(.|\n){1,500}", "required": True, "about": "a text of 1 to 500 letters"},
+    "operators_only": {
+        "is": lambda value: isinstance(value, list) and all(isinstance(key, str) for key in value),
+        "about": "a list of quantities",
+    },
+}
+
+
+def shipped() -> list[str]:
+    return sorted(path.stem for path in STATIONS.glob("*.toml"))
+
+
+def compile_station(
+    name: str | Path, node: str, district: str, life: str, *, seed: int = 1, **overrides: Any
+) -> dict[str, Any]:
+    """A shipped station by its name or a file by its path, as the board's JSON. InputError: one sentence.
+
+    `overrides`: `settings` (key -> integer in the table's unit, or text with unit) goes over the file's; `wifi`, `broker`, `time` and
+    `watchdog_s` are taken as they are.
+    """
+    return Station(read(STATIONS, name, "station")).compiled(node, district, life, seed, **overrides)
+
+
+def _null_bus() -> Any:
+    """What a driver may be made with where there is nothing to measure."""
+    return SimpleNamespace(count=lambda: 0, counted_ms=0, open=lambda: None, closed=lambda: 0)
+
+
+class Station:
+    """One station file, checked. `points`: (key, sensor's number) of all it measures, in order."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        values = source.values
+        for key in values:
+            if key not in KEYS:
+                source.refuse((key,), f"unknown key '{key}'; allowed are {', '.join(KEYS)}")
+        self.about = self._text("about")
+        self.board = self._board()
+        self.sheet = table(source, values.get("sheet", {}), _SHEET, ("sheet",))
+        self.pins = check_pins(source, values.get("pins", {}), self.board)
+        self.sensors: list[dict[str, Any]] = []
+        self.points: list[tuple[str, int]] = []
+        self._gather()
+        self.watch = self._watch()
+        self.settings = self._settings(values.get("settings", {}))
+        self.seasons = self._seasons()
+        self.watchdog_s = self._watchdog()
+        self._fits_the_board()
+
+    def _text(self, key: str) -> str:
+        value = self.source.values.get(key)
+        if not isinstance(value, str) or not value:
+            self.source.refuse((key,), f"'{key}' is missing or no text")
+        return value
+
+    def _board(self) -> dict[str, Any]:
+        name = self._text("board")
+        if not re.fullmatch(NAME, name):
+            self.source.refuse(("board",), f"no board '{name}'; there are {', '.join(boards())}")
+        if name not in boards():
+            self.source.refuse(("board",), f"no board '{name}'; there are {', '.join(boards())}")
+        file = read(BOARDS, name, "board")
+        return table(file, file.values, _BOARD)
+
+    # Sensors
+
+    def _gather(self) -> None:
+        rows = self.source.values.get("sensors")
+        if not isinstance(rows, list) or not 0 < len(rows) <= MOST_SENSORS:
+            self.source.refuse(("sensors",), f"'sensors' must be a list of 1 to {MOST_SENSORS} tables, [[sensors]]")
+        for i, row in enumerate(rows):
+            self._sensor(row, ("sensors", i))
+        drivers = [sensor["driver"] for sensor in self.sensors]
+        if drivers.count("battery") != 1:
+            self.source.refuse(("sensors",), "a station needs one sensor with driver battery, no more and no less")
+        if len(drivers) == 1:
+            self.source.refuse(("sensors",), "a station needs a sensor besides its battery")
+
+    def _sensor(self, row: Any, trail: Trail) -> None:
+        source = self.source
+        if not isinstance(row, dict):
+            source.refuse(trail, "a sensor must be a table with driver and bus")
+        name = row.get("driver")
+        driver = DRIVERS.get(name) if isinstance(name, str) else None
+        if driver is None:
+            source.refuse((*trail, "driver"), f"no driver {name!r:.40}; there are {', '.join(sorted(DRIVERS))}")
+        level = row.get("gives") == "level"
+        sensor = table(source, row, driver.specs(level), trail)
+        if level and not driver.level:
+            source.refuse((*trail, "gives"), f"{name} gives no level; {', '.join(_level_drivers())} do")
+        if driver.level == "only" and not level:
+            source.refuse(trail, f'{name} gives a level and nothing else: write gives = "level"')
+        self._on_its_bus(driver, sensor, trail)
+        if "gives" in sensor and isinstance(sensor["gives"], list):
+            sensor["gives"] = [key or None for key in sensor["gives"]]  # TOML has no null
+        for key in points_of(source, driver, sensor, trail, level):
+            if key in [one for one, _ in self.points]:
+                advice = (
+                    ""
+                    if key in ("level", "battery")
+                    else f"; a second one is '{key.split(':')[0]}:2', or leave it out with \"\""
+                )
+                source.refuse((*trail, "gives"), f"'{key}' is given twice{advice}")
+            self.points.append((key, len(self.sensors)))
+        self._try(driver, sensor, trail, level)
+        self.sensors.append(sensor)
+
+    def _on_its_bus(self, driver: Driver, sensor: dict[str, Any], trail: Trail) -> None:
+        source, bus = self.source, sensor["bus"]
+        if bus not in self.pins:
+            source.refuse((*trail, "bus"), f"no bus '{bus}' in [pins]; there are {', '.join(sorted(self.pins))}")
+        pins = self.pins[bus]
+        if pins["kind"] != driver.bus:
+            source.refuse((*trail, "bus"), f"'{bus}' is of kind {pins['kind']}, {driver.name} needs {driver.bus}")
+        if driver.baud and pins.get("baud", 9600) != driver.baud:
+            source.refuse(
+                ("pins", bus, "baud"),
+                f"{driver.name} speaks at {driver.baud} baud, '{bus}' at {pins.get('baud', 9600)}",
+            )
+        address = sensor.get("address", driver.address)
+        for other in self.sensors:
+            if other["bus"] != bus:
+                continue
+            if driver.bus != "i2c":
+                source.refuse(
+                    (*trail, "bus"),
+                    f"'{bus}' serves {other['driver']} already; only an I2C bus takes more than one sensor",
+                )
+            if other.get("address", DRIVERS[other["driver"]].address) == address:
+                source.refuse(
+                    (*trail, "address"),
+                    f"address {address:#x} on '{bus}' is {other['driver']}'s already; give each chip its own",
+                )
+
+    def _try(self, driver: Driver, sensor: dict[str, Any], trail: Trail, level: bool) -> None:
+        """The driver itself says what it can't be made with."""
+        if driver.name == "battery":
+            return
+        try:
+            made = catalog.make(catalog.LEVEL if level else catalog.OTHERS, driver.name, _null_bus(), sensor)
+            if level and made.blanking_mm >= made.range_mm:
+                raise ValueError(f"blanking {made.blanking_mm} mm must be below the range of {made.range_mm} mm")
+            if level and sensor.get("tilt"):
+                hydrology.Mount(0, sensor["tilt"], sensor.get("assumes_cc"))
+        except (ValueError, KeyError) as error:
+            reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            source_words = reason if reason.startswith(driver.name) else f"{driver.name}: {reason}"
+            self.source.refuse(trail, source_words)
+
+    # Settings
+
+    def _watch(self) -> list[str]:
+        watch = self.source.values.get("watch", [])
+        given = {key for key, _ in self.points}
+        if "pm2_5" in given:
+            given.add("pm2_5_nowcast")
+        if not isinstance(watch, list):
+            self.source.refuse(("watch",), "'watch' must be a list of quantities")
+        for key in watch:
+            if key not in limits.KEYS:
+                self.source.refuse(("watch",), f"no alarm on {key!r:.40}; there are {', '.join(limits.KEYS)}")
+            if key not in given:
+                self.source.refuse(("watch",), f"'{key}' is watched, but no sensor gives it")
+        if len(set(watch)) != len(watch):
+            self.source.refuse(("watch",), "'watch' names a quantity twice")
+        return watch
+
+    @property
+    def rows(self) -> tuple:
+        return limits.ROWS if self.watch else settings.ROWS
+
+    def _settings(self, texts: Any, over: Mapping[str, int] | None = None) -> dict[str, int]:
+        if not isinstance(texts, dict):
+            self.source.refuse(("settings",), "'settings' must be a table of settings")
+        values = dict(over or {})
+        for key, text in texts.items():
+            if over is not None and type(text) is int:
+                values[key] = text
+                continue
+            try:
+                values[key] = self.setting(key, text)
+            except (ValueError, KeyError) as error:
+                self.source.refuse(("settings", key), str(error.args[0]))
+        try:
+            settings.Settings(values, self.rows)
+        except (ValueError, KeyError) as error:
+            self.source.refuse(("settings",), str(error.args[0]))
+        return {row[0]: values[row[0]] for row in self.rows if row[0] in values}
+
+    def setting(self, key: str, text: Any) -> int:
+        """A setting's integer for text with unit ("0.600 m"). ValueError and KeyError say what is allowed."""
+        if key not in [row[0] for row in self.rows] and key in [row[0] for row in limits.ROWS]:
+            raise KeyError(f"'{key}' is a setting of stations that watch it; add it to 'watch'")
+        row = self.rows[settings.index(key, self.rows)]
+        if type(text) is int and row[1] is None:
+            return settings.within(row, text)
+        words = text.split() if isinstance(text, str) else []
+        if len(words) != (2 if row[1] else 1):
+            example = settings.shown(row, row[3])
+            raise ValueError(f'{key} is {text!r:.40}; write text with its unit, as "{example}"' if row[1] else
+                             f"{key} is {text!r:.40}; write a whole number from {row[4]} to {row[5]}")  # fmt: skip
+        return settings.validate(row, *words)
+
+    def _seasons(self) -> list[list[int]]:
+        rows = self.source.values.get("seasons", [])
+        if not isinstance(rows, list) or len(rows) > 12:
+            self.source.refuse(("seasons",), "'seasons' must be a list of at most 12 tables, [[seasons]]")
+        if rows and "level" not in [key for key, _ in self.points]:
+            self.source.refuse(("seasons",), "seasons are of levels, and no sensor gives one")
+        found = []
+        for i, row in enumerate(rows):
+            season = table(self.source, row, _SEASON, ("seasons", i))
+            values = [int(season[key].replace("-", "")) for key in ("from", "to")]
+            try:
+                values += [self.setting(f"level.{key}", season[key]) for key in ("alert", "warning", "danger")]
+                hydrology.check_seasons([values])
+            except ValueError as error:
+                self.source.refuse(("seasons", i), str(error).replace("season 1:", f"season {i + 1}:"))
+            found.append(values)
+        return found
+
+    def _watchdog(self) -> int | None:
+        value = self.source.values.get("watchdog_s")
+        if value is not None and not (type(value) is int and 0 <= value <= 3600):
+            self.source.refuse(("watchdog_s",), "watchdog_s must be 0 (off) to 3600")
+        return value
+
+    def _fits_the_board(self) -> None:
+        needs = memory.mpy_bytes(self.as_data())
+        if needs > memory.STOCK_MPY_BYTES and not self.board["psram_kb"]:
+            with_psram = [name for name in boards() if read(BOARDS, name, "board").values.get("psram_kb")]
+            self.source.refuse(("board",), (
+                f"this station loads {needs} bytes of .mpy, past the {memory.STOCK_MPY_BYTES} that a board without PSRAM holds; "
+                f"take one with PSRAM: {', '.join(with_psram)}"
+            ))  # fmt: skip
+
+    # The board's JSON
+
+    def as_data(self) -> dict[str, Any]:
+        """What does not depend on where it stands."""
+        data: dict[str, Any] = {"sensors": self.sensors, "settings": self.settings, "pins": self.pins}
+        if self.watch:
+            data["watch"] = self.watch
+        if self.seasons:
+            data["seasons"] = self.seasons
+        if self.watchdog_s is not None:
+            data["watchdog_s"] = self.watchdog_s
+        return data
+
+    def compiled(self, node: str, district: str, life: str, seed: int = 1, **overrides: Any) -> dict[str, Any]:
+        path = self.source.path
+        for key, value in (("node", node), ("district", district)):
+            if not isinstance(value, str) or not re.fullmatch(NAME, value):
+                raise InputError(
+                    f"{path}: {key} is {value!r:.40}; allowed are 1 to 32 of a-z 0-9 _ -, a letter or digit first"
+                )
+        if not isinstance(life, str) or not re.fullmatch(r"[0-9a-f]{8}", life):
+            raise InputError(f"{path}: life is {life!r:.40}; it is 8 hex digits")
+        if type(seed) is not int or not 0 <= seed < 1 << 30:
+            raise InputError(f"{path}: seed is {seed!r:.40}; allowed are whole numbers from 0 to {(1 << 30) - 1}")
+        for key in overrides:
+            if key not in OVERRIDES:
+                raise InputError(
+                    f"{path}: '{key}' can't be given over a station's file; allowed are {', '.join(OVERRIDES)}"
+                )
+        data = {"node": node, "district": district, "life": life, "seed": seed, **self.as_data()}
+        data["wifi"] = {"ssid": "", "key": ""}
+        data["broker"] = {"host": "", "port": 1883}
+        for key, value in overrides.items():
+            data[key] = self._settings(value, self.settings) if key == "settings" else value
+        return data
+
+
+def boards() -> list[str]:
+    return sorted(path.stem for path in BOARDS.glob("*.toml"))
+
+
+def _level_drivers() -> list[str]:
+    return sorted(name for name, driver in DRIVERS.items() if driver.level)

@@ -1,0 +1,102 @@
+"""Whether a station's code fits a board without PSRAM: the .mpy bytes of all modules that its data makes the firmware load.
+
+A stock image loads .mpy into the heap. The river gauge is the measure: its modules may take 46 KiB, with which its heap stays within 80 KB
+(`waspada bench firmware`); of the 157 KB that a stock image has free a TLS connection takes 55. The bytes are the budget lines that a test keeps for
+each module, which stand about a tenth above what it takes: so 46 KiB are 52 here.
+"""
+
+import ast
+import functools
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import node
+
+STOCK_MPY_BYTES = 52 * 1024
+_FIRMWARE = Path(node.__file__).parents[1]
+_BUDGETS = (
+    Path(__file__).parents[1] / "tests" / "house" / "mpy_budget.toml",  # a clone
+    Path(__file__).with_name("mpy_budget.toml"),  # the wheel
+)
+_ALWAYS = ("main.py", "node/drivers/battery.py")
+# What the firmware imports inside a function, and the stations that make it.
+LAZY: Mapping[str, str] = {
+    "node/core/limits.py": "watch",
+    "node/core/hydrology.py": "mount",
+    "node/rounds.py": "others",
+    "node/derive.py": "pm2_5",
+    "node/drivers/roles.py": "registers",
+    "node/esp32/i2c.py": "i2c",
+    "node/esp32/onewire_bus.py": "onewire",
+    "node/esp32/contacts.py": "contact",
+}
+
+
+def mpy_bytes(station: Mapping[str, Any]) -> int:
+    """Of the compiled station."""
+    sizes = _sizes()
+    return sum(sizes.get(name, 0) for name in modules(station))
+
+
+def modules(station: Mapping[str, Any]) -> set[str]:
+    traits = _traits(station)
+    drivers = [f"node/drivers/{sensor['driver']}.py" for sensor in station["sensors"]]
+    return loaded([*_ALWAYS, *drivers, *[name for name, trait in LAZY.items() if trait in traits]])
+
+
+def _traits(station: Mapping[str, Any]) -> set[str]:
+    traits = set()
+    for sensor in station["sensors"]:
+        level = sensor.get("gives") == "level"
+        if level and (sensor.get("tilt") or sensor.get("assumes_cc") is not None):
+            traits.add("mount")
+        if not level and sensor["driver"] != "battery":
+            traits.add("others")
+            given = [
+                sensor.get("gives"),
+                *[row["gives"] for row in sensor.get("registers", sensor.get("channels", ()))],
+            ]
+            if sensor["driver"] in ("pms5003", "sen5x", "sps30") or "pm2_5" in given:
+                traits.add("pm2_5")
+            if "registers" in sensor:
+                traits.add("registers")
+    if station.get("watch"):
+        traits.add("watch")
+    for pins in station["pins"].values():
+        traits.add("contact" if pins["kind"] in ("pulses", "switch") else pins["kind"])
+    return traits
+
+
+@functools.cache
+def _sizes() -> dict[str, int]:
+    path = next(path for path in _BUDGETS if path.is_file())
+    sizes: dict[str, int] = tomllib.loads(path.read_text(encoding="utf-8"))["bytes"]
+    return sizes
+
+
+def loaded(entries: Iterable[str]) -> set[str]:
+    """Modules that are in RAM once these are imported: what they import at the top, and so on."""
+    found: set[str] = set()
+    waiting = list(entries)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _imports(name)
+    return found
+
+
+@functools.cache
+def _imports(name: str) -> tuple[str, ...]:
+    path = _FIRMWARE / name
+    if not path.is_file():  # main.py of a wheel
+        path = Path(__file__).parents[1] / "waspada" / "board" / name
+    found = []
+    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.ImportFrom) and statement.module and statement.module.split(".")[0] == "node":
+            whole = statement.module.replace(".", "/")
+            parts = [f"{whole}.py", *[f"{whole}/{alias.name}.py" for alias in statement.names]]
+            found += [part for part in parts if (_FIRMWARE / part).is_file()]
+    return tuple(found)

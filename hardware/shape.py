@@ -1,0 +1,143 @@
+"""The TOML files of this room as tables of known keys: whatever else stands in them is refused, with file, line, key and what is allowed."""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from simulator.errors import InputError
+
+ROOM = Path(__file__).parent
+Trail = tuple[str | int, ...]  # where in a file: keys, and the number of a table in a list
+
+
+class Source:
+    """One file: its values, and where in its text they stand."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self._lines = text.splitlines()
+        try:
+            self.values: dict[str, Any] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{path} is not TOML: {error}") from None
+        except (RecursionError, ValueError) as error:  # a thousand brackets; a date that is none
+            raise InputError(f"{path} is not TOML that can be used: {type(error).__name__}") from None
+
+    def refuse(self, trail: Trail, sentence: str) -> NoReturn:
+        number = self.line(trail)
+        raise InputError(f"{self.path}{f', line {number}' if number else ''}: {sentence}")
+
+    def line(self, trail: Trail) -> int:
+        """Where the text speaks of this, as near as can be found; 0 for nowhere."""
+        at = found = 0
+        for i, step in enumerate(trail):
+            if isinstance(step, int):
+                continue
+            count = trail[i + 1] if i + 1 < len(trail) else 0
+            number = count if isinstance(count, int) else 0
+            word = re.compile(rf'(?<![\w.-])"?{re.escape(step)}"?(?![\w-])')
+            heads = re.compile(rf"^\s*\[\[\s*{re.escape(step)}\s*\]\]")
+            listed = [k for k in range(at, len(self._lines)) if heads.match(self._lines[k])]
+            named = [k for k in range(at, len(self._lines)) if word.search(self._lines[k].split("#")[0])]
+            if len(listed) > number:
+                at = listed[number]
+            elif named:
+                at = named[0]
+            else:
+                break
+            found = at + 1
+        return found
+
+
+def read(folder: Path, name: str | Path, what: str) -> Source:
+    """A shipped table by its name, or a TOML file by its path."""
+    shipped = sorted(path.stem for path in folder.glob("*.toml"))
+    path = folder / f"{name}.toml" if str(name) in shipped else Path(name)
+    try:
+        return Source(path, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise InputError(f"{path} is not text in UTF-8") from None
+        raise InputError(
+            f"no {what} '{name}': neither a readable file nor one of the shipped {', '.join(shipped)}"
+        ) from None
+
+
+def table(source: Source, value: Any, specs: Mapping[str, Mapping[str, Any]], trail: Trail = ()) -> dict[str, Any]:
+    """`value` with known keys only, each of its kind, in the order of `specs`."""
+    where = _where(trail)
+    if not isinstance(value, dict):
+        source.refuse(trail, f"{where or 'this'} must be a table of {', '.join(specs) or 'nothing'}")
+    for key in value:
+        if key not in specs:
+            allowed = f"allowed are {', '.join(specs)}" if specs else "none is allowed"
+            source.refuse((*trail, key), f"unknown key '{key}'{' in ' + where if where else ''}; {allowed}")
+    found = {}
+    for key, spec in specs.items():
+        if key in value:
+            found[key] = _one(source, value[key], spec, (*trail, key))
+        elif spec.get("required"):
+            source.refuse(trail, f"{where or 'the file'} lacks '{key}'; {_allowed(spec)}")
+    return found
+
+
+def _one(source: Source, value: Any, spec: Mapping[str, Any], trail: Trail) -> Any:
+    if "rows" in spec:
+        if not isinstance(value, list) or not 0 < len(value) <= spec["most"]:
+            source.refuse(trail, f"{_where(trail)} must be a list of 1 to {spec['most']} tables")
+        return [table(source, row, spec["rows"], (*trail, i)) for i, row in enumerate(value)]
+    count = spec.get("count")
+    if count:
+        good = isinstance(value, list) and len(value) == count and all(_fits(each, spec) for each in value)
+    else:
+        good = _fits(value, spec)
+    if not good:
+        source.refuse(trail, f"{_where(trail)} is {_shown(value)}; {_allowed(spec)}")
+    return value
+
+
+def _fits(value: Any, spec: Mapping[str, Any]) -> bool:
+    if "choices" in spec:
+        return type(value) in (int, str) and value in spec["choices"]
+    if "flag" in spec:
+        return type(value) is bool
+    if "low" in spec:
+        return type(value) is int and spec["low"] <= value <= spec["high"]
+    if "text" in spec:
+        return isinstance(value, str) and re.fullmatch(spec["text"], value) is not None
+    if "point" in spec:
+        return isinstance(value, str)
+    check: Callable[[Any], bool] = spec["is"]
+    return check(value)
+
+
+def _allowed(spec: Mapping[str, Any]) -> str:
+    many = f"{spec['count']} times " if "count" in spec else ""
+    if "rows" in spec:
+        return f"it is a list of tables of {', '.join(spec['rows'])}"
+    if "choices" in spec:
+        return f"allowed are {many}{', '.join(str(choice) for choice in spec['choices'])}"
+    if "flag" in spec:
+        return "allowed are true and false"
+    if "low" in spec:
+        return f"allowed are {many}whole numbers from {spec['low']} to {spec['high']}"
+    return f"allowed is {spec.get('about') or 'the key of a quantity, as text'}"
+
+
+def _where(trail: Trail) -> str:
+    """`sensors[2].driver`, counted from 1 as people do."""
+    words = ""
+    for step in trail:
+        words += f"[{step + 1}]" if isinstance(step, int) else f".{step}" if words else str(step)
+    return words
+
+
+def _shown(value: Any) -> str:
+    text = repr(value).encode("ascii", "backslashreplace").decode()
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def listed(words: Sequence[str]) -> str:
+    return ", ".join(words) if words else "none"
