@@ -68,7 +68,7 @@ class Ingest:
         for node_id, text, revision, values in kept.settings:
             nodes[node_id].settings = (text, revision, values)
         for id, name, unit in kept.names:
-            self._names[name, unit] = (id, wire.SCALES.get((name, unit), 0))
+            self._names[name, unit] = (id, wire.scale_of(name, unit))
         self._last_record = kept.last_record
         self._last_life = max(lives, default=0)
         self._last_name = max((id for id, _, _ in kept.names), default=0)
@@ -172,7 +172,10 @@ class Ingest:
             if place:
                 wire.check_later(point)
             wire.check_value(point, scale, reading)
-            rows.append((record_id, place, name_id, point.v, point.vs, point.q, point.q1))
+            v, vs = point.v, point.vs
+            if v is not None and scale == wire.AS_TEXT:
+                vs, v = wire.number_text(v), None
+            rows.append((record_id, place, name_id, v, vs, point.q, point.q1))
             place += 1
         return rows
 
@@ -203,13 +206,13 @@ class Ingest:
         scale = wire.check_name(name, unit)
         if len(self._names) >= KNOWN_NAMES:
             raise Refused(f"{name!r} would be one name too many: {KNOWN_NAMES} are known")
-        known = self._names.get((name, wire.UNITS[name])) if scale == wire.NO_NUMBER else None
+        own = wire.unit_of(name, unit)
+        known = self._names.get((name, own)) if scale == wire.NO_NUMBER else None
         if known is None:
             self._last_name += 1
             known = (self._last_name, scale)
-            row_unit = wire.UNITS.get(name, unit)
-            self.batch.names.append((self._last_name, name, row_unit))
-            self._names[name, row_unit] = (self._last_name, wire.SCALES.get((name, row_unit), 0))
+            self.batch.names.append((self._last_name, name, own))
+            self._names[name, own] = (self._last_name, wire.scale_of(name, own))
         self._names[name, unit] = (known[0], scale)
         return known[0], scale
 

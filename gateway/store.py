@@ -2,7 +2,7 @@
 
 `Store` is what ingest needs of a database; another one (PostgreSQL) only has to offer the same. Records are stored as they were said and never
 rewritten, except that `t_ms` of a record made before the clock was known is filled in once its boot's `time_fix` is there. The final flag of a
-point is in the next record's `q1`, so it is joined (view `points_final`), whichever of the two came first.
+point is in the `q1` of the next record with that point, so it is joined (view `points_final`), whichever of the two came first.
 """
 
 import os
@@ -46,10 +46,19 @@ CREATE TABLE settings_seen (node_id INTEGER NOT NULL, received_ms INTEGER NOT NU
 CREATE INDEX settings_by_node ON settings_seen (node_id);
 CREATE TABLE quarantine (id INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL, topic TEXT NOT NULL,
   reason TEXT NOT NULL, size INTEGER NOT NULL, hash INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (topic, hash));
+"""
+
+# The final flag of a point is in the next record that carries the point. Records between the two (a station's other sensors have their own)
+# must all be there: else the record that would say it may be among the missing.
+VIEW = """
 CREATE VIEW points_final AS
   SELECT n.district, n.node, l.life, r.stream, r.boot, r.seq, r.t_ms, r.up_ms, r.received_ms, m.name, m.unit, p.v, p.vs,
-    CASE WHEN p.v IS NULL THEN p.q ELSE COALESCE((SELECT x.q1 FROM records f JOIN points x ON x.record_id = f.id AND x.name_id = p.name_id AND x.q1 IS NOT NULL
-      WHERE f.life_id = r.life_id AND f.stream = r.stream AND f.boot = r.boot AND f.seq = r.seq + 1), p.q) END AS q,
+    CASE WHEN p.v IS NULL THEN p.q ELSE COALESCE((
+      SELECT CASE WHEN f.seq = r.seq + 1 OR f.seq - r.seq = (SELECT COUNT(*) FROM records g
+        WHERE g.life_id = r.life_id AND g.stream = r.stream AND g.boot = r.boot AND g.seq > r.seq AND g.seq <= f.seq) THEN x.q1 END
+      FROM records f JOIN points x ON x.record_id = f.id AND x.name_id = p.name_id
+      WHERE f.life_id = r.life_id AND f.stream = r.stream AND f.boot = r.boot AND f.seq BETWEEN r.seq + 1 AND r.seq + 240
+      ORDER BY f.seq LIMIT 1), p.q) END AS q,
     r.life_id, r.kind
   FROM records r JOIN points p ON p.record_id = r.id JOIN names m ON m.id = p.name_id
     JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id;
@@ -159,10 +168,10 @@ class SqliteStore:
         db.execute("PRAGMA journal_size_limit=67108864")
         db.execute("PRAGMA cache_size=-32768")
         if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            db.executescript(f"BEGIN IMMEDIATE;{SCHEMA}{VIEW}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
         else:
-            db.execute("BEGIN IMMEDIATE")  # a file that can't be written is said at the start
-            db.execute("ROLLBACK")
+            # a view holds nothing: it is made anew; and a file that can't be written is said at the start
+            db.executescript(f"BEGIN IMMEDIATE;DROP VIEW IF EXISTS points_final;{VIEW}COMMIT;")
 
     def load(self) -> Kept:
         def rows(sql: str) -> list[Any]:

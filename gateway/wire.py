@@ -104,12 +104,17 @@ _anything = msgspec.json.Decoder()
 # what a decoder may raise for bytes from anywhere
 BAD_BYTES = (msgspec.MsgspecError, ValueError, RecursionError)
 
-# (key, unit) -> 10**decimals; what isn't here may be a newer station's, unless it is a known key in another unit
-NO_NUMBER = (
-    -1
-)  # in place of a scale: the point has a unit in its table and none here, so it may only say why there is no number
-SCALES: dict[tuple[str, str | None], int] = {(row[0], row[1]): 10 ** row[2] for row in POINTS}
-UNITS: dict[str, str | None] = {row[0]: row[1] for row in POINTS}
+ROWS = {row[0]: row for row in POINTS}
+WORDS: dict[str, tuple[str, ...]] = {row[0]: row[5] for row in POINTS if row[5]}
+_INSTANCE = re.compile(r"(.+):([2-9]|[1-9]\d{1,2})")
+
+# In place of a scale, which is 10**decimals:
+UNKNOWN = 0  # may be a newer station's
+NO_NUMBER = -1  # the point has a unit in its table and none here, so it may only say why there is no number
+WORD = -2  # says one of its words
+AS_TEXT = (
+    -3
+)  # a point this firmware's own table doesn't know: its number has no unit and no decimals, so it is kept as text
 STATES_OF_A_NODE = ("online", "sleeping", "unreachable", "maintenance")
 
 
@@ -161,24 +166,42 @@ def check_life(life: str) -> None:
         raise Refused(f"life is {life[:40]!r}, not 8 hex digits")
 
 
+def split(name: str) -> tuple[str, int]:
+    """`panel_power:2` is the second of its kind; any other name is a key and the first."""
+    found = _INSTANCE.fullmatch(name)
+    return (found[1], int(found[2])) if found and found[1] in ROWS else (name, 1)
+
+
+def unit_of(name: str, said: str | None) -> str | None:
+    """The unit of a point's row in the table, whichever of its kind it is; what the table doesn't know has the one it says."""
+    row = ROWS.get(split(name)[0])
+    return row[1] if row else said
+
+
+def scale_of(name: str, unit: str | None) -> int:
+    """10**decimals of a point, or one of the marks above it. The unit is right."""
+    key = split(name)[0]
+    if key in ROWS:
+        return WORD if key in WORDS else 10 ** ROWS[key][2]
+    return AS_TEXT if unit is None and name.startswith("unknown:") else UNKNOWN
+
+
 def check_name(name: str, unit: str | None) -> int:
-    """10**decimals of a point, 0 when the table doesn't know it, NO_NUMBER when its unit is missing."""
+    """The scale of a point, or what stands in its place."""
     if not _POINT_NAME.fullmatch(name):
         raise Refused(f"the name {name[:70]!r} is not a point's")
     if unit is not None and not _UNIT.fullmatch(unit):
         raise Refused(f"the unit {unit[:40]!r} of {name} is not SenML's")
-    if name in UNITS and UNITS[name] != unit:
+    own = unit_of(name, unit)
+    if own != unit:
         if unit is None:
             return NO_NUMBER
-        raise Refused(f"{name} is in {UNITS[name] or 'no unit'}, not in {unit}")
-    return SCALES.get((name, unit), 0)
-
-
-LARGEST = 2**53  # what a JSON number keeps exactly, and SQLite's integers hold
+        raise Refused(f"{name} is in {own or 'no unit'}, not in {unit}")
+    return scale_of(name, unit)
 
 
 def check_value(point: Point, scale: int, reading: bool) -> None:
-    """A number or a text; a reading says how good it is."""
+    """A number or a word; a reading says how good it is."""
     v = point.v
     if v is None:
         if point.vs is None:
@@ -187,16 +210,26 @@ def check_value(point: Point, scale: int, reading: bool) -> None:
             raise Refused(f"the text of {point.n} is too long")
     elif point.vs is not None:
         raise Refused(f"{point.n} has both v and vs")
-    elif scale == NO_NUMBER:
-        raise Refused(f"{point.n} is in {UNITS[point.n]}, not without a unit")
-    elif scale:
+    elif scale > 0:
         scaled = v * scale
-        if abs(scaled) > LARGEST:
-            raise Refused(f"{point.n} {v:g} is beyond any number a node can print")
         if abs(scaled - round(scaled)) > 1e-4:
             raise Refused(f"{point.n} {v} has more decimals than its table allows")
-    if reading and (point.q is None or (point.q == 9) != (v is None)):
+    elif scale == NO_NUMBER:
+        raise Refused(f"{point.n} is in {unit_of(point.n, None)}, not without a unit")
+    elif scale == WORD:
+        raise Refused(f"{point.n} is a word, not a number")
+    if reading and (point.q is None or ((point.q == 9) != (v is None) and _is_number(scale, point))):
         raise Refused(f"{point.n} needs q, which is 9 exactly when there is no v")
+
+
+def _is_number(scale: int, point: Point) -> bool:
+    """Whether q 9 and a number exclude each other: not for a word, nor for what the station's firmware itself couldn't name."""
+    return scale not in (WORD, AS_TEXT) and (scale != UNKNOWN or point.v is not None)
+
+
+def number_text(v: float) -> str:
+    """A number without unit and decimals, kept as text."""
+    return str(int(v)) if v == int(v) else repr(v)
 
 
 def check_later(point: Point) -> None:

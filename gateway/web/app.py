@@ -19,10 +19,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.config import Config
+from gateway.quantities import display
 from gateway.reading import Reading
 from gateway.store import SqliteStore, StoreError
 from gateway.web.live import Live
-from gateway.web.present import ORDER, WORDS, sentence
+from gateway.web.present import ORDER, WORDS
+from gateway.web.sentences import sentence
+from gateway.wire import split
 
 ROOM = Path(__file__).parent
 HOURS_LIMIT = 24 * 366
@@ -113,20 +116,33 @@ class Pages:
         return HTMLResponse(text)
 
     async def stations(self, request: Request) -> Response:
-        return JSONResponse({"now_ms": self._live.now_ms(), "stations": self._live.stations()})
+        node, district = request.query_params.get("node"), request.query_params.get("district")
+        stations = [s for s in self._live.stations() if node in (None, s["node"]) and district in (None, s["district"])]
+        return JSONResponse({"now_ms": self._live.now_ms(), "stations": stations})
 
     async def series(self, request: Request) -> Response:
         key = self._live.find(request.path_params["node"], request.query_params.get("district"))
         if key is None:
             return JSONResponse({"error": f"there is no station {request.path_params['node']}"}, 404)
         hours = _number(request, "hours", 24, 1, HOURS_LIMIT)
-        name = request.query_params.get("name", "level")
+        station = self._live.station(key)
+        name = request.query_params.get("name") or station["main"]["key"] or "level"
         now_ms = self._live.now_ms()
         since_ms = _number(request, "since_ms", now_ms - hours * 3_600_000, 0, 2**53)
-        rows = await self._ask(lambda reading: reading.series(*key, name, since_ms, 2**53))
-        columns = {"t_ms": [r[0] for r in rows], "v": [r[1] for r in rows], "q": [r[2] for r in rows]}
-        about = {"node": key[1], "district": key[0], "name": name, "now_ms": now_ms}
-        return JSONResponse({**about, "lines": self._live.station(key)["lines"], **columns})
+        columns = await self._ask(lambda reading: reading.series(*key, name, since_ms, 2**53, now_ms))
+        found = next((q for q in station["quantities"] if q["name"] == name), None)
+        row = display(split(name)[0])
+        about = {
+            "node": key[1],
+            "district": key[0],
+            "name": name,
+            "label": found["label"] if found else row.label,
+            "unit": found["unit"] if found else None,
+            "shown": found["shown"] if found else {"unit": row.unit, "factor": row.factor, "decimals": row.decimals},
+            "now_ms": now_ms,
+            "lines": found["limits"] if found else {},
+        }
+        return JSONResponse({**about, **columns})
 
     async def events(self, request: Request) -> Response:
         node, district = request.query_params.get("node"), request.query_params.get("district")

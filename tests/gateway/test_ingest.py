@@ -296,7 +296,7 @@ def test_other_districts_are_refused_when_one_is_configured():
 def test_settings_seen_again_are_kept_once_and_a_withdrawn_one_is_no_fault(district):
     district.take(settings(), settings(), settings(danger=2.0, revision=2), b"", name="settings")
     assert district.rows("SELECT revision FROM settings_seen") == [(1,), (2,)]
-    assert district.facts().lines == {"alert": 0.6, "warning": 1.0, "danger": 2.0}
+    assert district.facts().limits["level"] == {"alert": 0.6, "warning": 1.0, "danger": 2.0}
     assert district.rows("SELECT COUNT(*) FROM quarantine") == [(0,)]
 
 

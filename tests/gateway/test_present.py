@@ -3,8 +3,10 @@
 import pytest
 
 from gateway.config import Station
-from gateway.reading import SERIES_LIMIT, Facts, slope, thinned
-from gateway.web.present import bar, distance, sentence, shown, trend
+from gateway.reading import Facts
+from gateway.series import LIMIT, slope, thinned
+from gateway.web.present import bar, distance, shown
+from gateway.web.sentences import sentence, trend
 
 NOW = 1_600_000_000_000
 LINES = {"alert": 0.6, "warning": 1.0, "danger": 1.5}
@@ -12,7 +14,8 @@ LINES = {"alert": 0.6, "warning": 1.0, "danger": 1.5}
 
 def facts(level=1.25, q=2, age_s=30, alarm="warning", **more):
     point = {"unit": "m", "v": level, "vs": None if level is not None else "no_answer", "q": q}
-    given = {"t_ms": NOW - age_s * 1000, "received_ms": NOW, "points": {"level": point}, "lines": LINES, "alarm": alarm}
+    given = {"t_ms": NOW - age_s * 1000, "received_ms": NOW, "points": {"level": point}, "limits": {"level": LINES}}
+    given |= {"alarm": alarm, "main": "level"}
     return Facts("demo", "dr01", **(given | more))
 
 
@@ -121,7 +124,7 @@ def test_the_bar_stays_within_its_hundred_parts(level):
 def test_thinning_keeps_peaks_and_everything_doubtful():
     rows = [(t, 1.0 + (t == 7777) * 0.5, 4 if t % 5000 == 13 else 1) for t in range(40_000)]
     kept = thinned(rows)
-    assert len(kept) <= SERIES_LIMIT + 16
+    assert len(kept) <= LIMIT + 16
     assert (7777, 1.5, 1) in kept and {row for row in rows if row[2] == 4} <= set(kept)
     assert kept == sorted(kept)
 
@@ -151,7 +154,7 @@ EVENTS = (
     ),
     ([point("sensor", vs="fault"), point("reason", vs="no_answer")], "Sensor fault: sensor does not answer"),
     ([point("boot", vs="watchdog")], "Started (watchdog)"),
-    ([point("shelved_s", 600)], "Siren shelved for 600 s"),
+    ([point("shelved_s", 600)], "Siren shelved for 10 min"),
     ([point("something_new", 3)], "something_new: 3"),
 )
 
@@ -163,6 +166,6 @@ def test_an_event_reads_as_a_sentence(points, words):
 
 def test_a_station_with_a_blind_sensor_is_not_called_normal_but_keeps_its_alarm():
     assert seen(facts(level=None, q=9, alarm="normal"))["state"] == "unknown"
-    assert seen(facts(alarm="normal", lasting={"sensor": "fault"}))["state"] == "unknown"
-    assert seen(facts(alarm="normal", lasting={"sensor": "ok"}))["state"] == "normal"
+    assert seen(facts(alarm="normal", faults={"level": "no_answer"}))["state"] == "unknown"
+    assert seen(facts(alarm="normal", faults={}))["state"] == "normal"
     assert seen(facts(level=None, q=9, alarm="danger"))["state"] == "danger"
