@@ -4,25 +4,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hardware.compile import STATIONS
+from hardware.compile import Station as Described
+from hardware.compile import read as read_table
+from node.core import limits
 from node.core.settings import Settings
-from simulator import noise
-from simulator.adapters.buses import ADC, UART
+from simulator import noise, surroundings
+from simulator.adapters.buses import UART, Spans
 from simulator.adapters.clock import WRAP_MASK, Clock
 from simulator.adapters.link import Link, LinkPort
-from simulator.adapters.outputs import NAMES, Output
+from simulator.adapters.outputs import Output
 from simulator.adapters.storage import Storage
 from simulator.agenda import Agenda, Moment
 from simulator.broker import Broker, Outage
-from simulator.chips.a02yyuw import A02YYUW, Faults
-from simulator.chips.battery_adc import BatteryADC
+from simulator.chips.a02yyuw import Faults
 from simulator.errors import InputError
+from simulator.furnish import Furnisher, check
 from simulator.intake import IngestCore, Intake
 from simulator.notes import Notes
-from simulator.scenario import Scenario, SeriesTable, StationsTable, unix_ms
+from simulator.scenario import BUILT_IN_HEIGHT_MM, Scenario, SeriesTable, StationsTable, unix_ms
 from simulator.series import read
 from simulator.stations import Body, Ports, Station
+from simulator.surroundings import Surroundings
 from simulator.trace import Trace
-from simulator.world.river import Battery, Levels, River
+from simulator.world.river import Levels, River
 
 RECORDED = Path(__file__).parent / "recorded"
 RATIO_MILLI = 5700  # 47 kOhm above 10 kOhm
@@ -42,16 +47,21 @@ class Place:
     """What is true of one station, whatever its firmware believes."""
 
     node: str
-    river: River
+    river: River | None  # the water, for a station that measures a level
     height_mm: int  # the sensor's, above gauge datum; a station may believe another
     compiled: dict
     boots_ms: int
+    psram: bool = False  # its board has a heap of megabytes
     number: int = 0  # in the order of the whole scenario, even when only a part of it runs
 
     @property
     def levels_mm(self) -> tuple[int, int, int]:
-        values = Settings(self.compiled["settings"]).values
+        values = Settings(self.compiled["settings"], limits.ROWS).values
         return values[0], values[1], values[2]
+
+    @property
+    def has_level(self) -> bool:
+        return any(row.get("gives") == "level" for row in self.compiled["sensors"])
 
 
 def places(
@@ -60,16 +70,35 @@ def places(
     """Every station of the scenario; `copies` repeats them under further names with noise of their own."""
     find = levels or (lambda table: series(table, scenario.folder))
     sources = {name: find(table) for name, table in scenario.series.items()}
+    described_as = {table.station: _described(scenario, table.station) for table in scenario.stations}
+    waters = {"tide": surroundings.tide, "tank": surroundings.tank}
     found = []
     for table in scenario.stations:
         for i, node in enumerate(table.nodes):
-            river = _river(scenario, table, sources[table.series], i)
+            river = None
+            if table.series in sources:
+                river = _river(scenario, table, sources[table.series], i)
+            elif table.series:
+                river = waters[table.series](scenario)
             for copy in range(copies):
                 name = node if not copy else f"{node}x{copy}"
                 bits = noise.draw(noise.key(seed, name, "identity"), 0)
-                found.append(
-                    Place(name, river, table.sensor_height_mm, _compiled(scenario, table, name, bits), _boots_ms(bits))
+                described = described_as[table.station]
+                compiled = _compiled(scenario, table, name, bits, described)
+                place = Place(
+                    name,
+                    river,
+                    compiled["settings"].get("sensor.height", BUILT_IN_HEIGHT_MM),
+                    compiled,
+                    _boots_ms(bits),
+                    described is not None and bool(described.board["psram_kb"]),
                 )
+                if place.has_level and river is None:
+                    raise InputError(
+                        f'station \'{node}\' measures a level: give its table a series, or series = "tide" or "tank"'
+                    )
+                check(compiled, [span for span in scenario.spans if span.node == name])
+                found.append(place)
     found.sort(key=lambda place: place.node)
     return [replace(place, number=number) for number, place in enumerate(found)]
 
@@ -99,18 +128,30 @@ def _boots_ms(bits: int) -> int:
     return noise.below(bits >> 32, 60_000)
 
 
-def _compiled(scenario: Scenario, table: StationsTable, node: str, bits: int) -> dict:
+def _described(scenario: Scenario, station: str) -> Described | None:
+    """A station of hardware/stations, or a file beside the scenario; None is the built-in river gauge."""
+    if not station:
+        return None
+    beside = Path(scenario.folder) / station
+    return Described(read_table(STATIONS, beside if beside.is_file() else station, "station"))
+
+
+def _compiled(scenario: Scenario, table: StationsTable, node: str, bits: int, described: Described | None) -> dict:
     """The compiled station (docs/ports.md)."""
+    height = {} if table.sensor_height_mm is None else {"sensor.height": table.sensor_height_mm}
+    life, seed = f"{bits & 0xFFFFFFFF:08x}", bits >> 8 & 0x3FFFFFFF
+    if described:
+        return described.compiled(node, scenario.district, life, seed, settings={**height, **table.settings})
     return {
         "node": node,
         "district": scenario.district,
-        "life": f"{bits & 0xFFFFFFFF:08x}",
-        "seed": bits >> 8 & 0x3FFFFFFF,
+        "life": life,
+        "seed": seed,
         "sensors": [
             {"driver": "a02yyuw", "bus": "uart1", "gives": "level"},
             {"driver": "battery", "bus": "adc1", "gives": "battery", "ratio_milli": RATIO_MILLI},
         ],
-        "settings": {"sensor.height": table.sensor_height_mm, **table.settings},
+        "settings": {"sensor.height": BUILT_IN_HEIGHT_MM, **height, **table.settings},
         "pins": PINS,
         "wifi": {"ssid": "", "key": ""},
         "broker": {"host": "", "port": 1883},
@@ -136,25 +177,23 @@ class Fleet:
         """Station number `i` of the scenario with everything behind its ports."""
         scenario, moment, node = self.scenario, self.moment, place.node
         starts = scenario.starts_unix_ms
-        spans: dict[str, list[tuple[int, int]]] = {"unplugged": [], "storage": []}
-        for span in scenario.spans:
-            if span.node == node:
-                spans[span.what].append((span.from_s * 1000, (span.from_s + span.for_s) * 1000))
-        table = scenario.faults
-        faults = Faults(
-            **{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=tuple(spans["unplugged"])
-        )
+        spans = [span for span in scenario.spans if span.node == node]
         seed = self.seed
-        chip = A02YYUW(seed, node, place.river, place.height_mm, starts, faults)
-        adc = BatteryADC(seed, node, Battery(starts), RATIO_MILLI)
+        around = Surroundings(scenario, seed, node, place.river)
+        furnisher = Furnisher(moment, seed, around, place.compiled, spans, self._ranger_faults, place.height_mm)
         storage = Storage(
-            moment, lambda file, data: self._appended(node, file, data), failing_ms=tuple(spans["storage"])
+            moment,
+            lambda file, data: self._appended(node, file, data),
+            failing_ms=tuple(span.ms for span in spans if span.what == "storage"),
         )
-        outputs = {name: Output(name, lambda name, on: self._switched(node, name, on)) for name in NAMES}
+        names = [name for name, pin in place.compiled["pins"].items() if pin["kind"] == "output"]
+        outputs = {name: Output(name, lambda name, on: self._switched(node, name, on)) for name in names}
+        if "siren" in outputs:
+            around.siren_on = lambda: outputs["siren"].on
         ticks = (WRAP_MASK + 1 - _WRAP_EARLY_MS * (1 + i % _WRAPS)) & WRAP_MASK
         ports = Ports(
             Clock(moment, ticks, starts),
-            {"uart1": UART(moment, chip), "adc1": ADC(moment, adc)},
+            furnisher.hang(),
             outputs,
             storage,
             link,
@@ -168,6 +207,10 @@ class Fleet:
             sync_after_ms=2000 + noise.below(noise.draw(noise.key(seed, node, "sntp"), 0), 3000),
             resets_ms=[reset.at_s * 1000 for reset in scenario.resets if reset.node == node],
         )
+
+    def _ranger_faults(self, unplugged_ms: Spans) -> Faults:
+        table = self.scenario.faults
+        return Faults(**{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=unplugged_ms)
 
     def _published(self, node: str, topic: str, qos: int, retain: int, payload: bytes) -> None:
         self.trace.publish(node, topic, qos, retain, payload)
@@ -231,7 +274,14 @@ class District(Fleet):
 
     @property
     def bursts(self) -> int:
-        """Samples begun: how often a ranger was powered."""
-        return sum(
-            bus.opened for station in self.stations for bus in station.ports.buses.values() if isinstance(bus, UART)
-        )
+        """Samples begun: how often a gauge's ranger was powered; of stations without one, rounds recorded."""
+        total = 0
+        for place, station in zip(self.places, self.stations, strict=True):
+            bus = station.ports.buses.get(
+                next((row["bus"] for row in place.compiled["sensors"] if row.get("gives") == "level"), "")
+            )
+            if isinstance(bus, UART):
+                total += bus.opened
+            else:
+                total += sum(n for key, n in self.notes.made.items() if key[0] == place.node and key[1] == "readings")
+        return total

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.ingest import Ingest
 from gateway.store import SqliteStore
+from node.core import limits
 from node.core import settings as S
 from node.core.measurements import STREAMS
 from simulator import fleet, judge, shards
@@ -161,7 +162,7 @@ def _counts(store: SqliteStore, made: dict[Key, int]) -> dict[str, int]:
 
 
 def rules(place: fleet.Place) -> judge.Rules:
-    values = S.Settings(place.compiled["settings"]).values
+    values = S.Settings(place.compiled["settings"], limits.ROWS).values
     return judge.Rules(
         levels_mm=(values[S.LEVEL_ALERT], values[S.LEVEL_WARNING], values[S.LEVEL_DANGER]),
         deadband_mm=values[S.LEVEL_DEADBAND],
@@ -179,6 +180,8 @@ def verdicts(district: fleet.District) -> list[tuple[str, judge.Rules, judge.Ver
     for place in district.places:
         rule = rules(place)
         said, sirens = notes.alarms.get(place.node, ()), notes.sirens.get(place.node, ())
+        if place.river is None:
+            continue
         found.append((place.node, rule, judge.judge(place.river, rule, said, sirens, district.scenario.span_ms)))
     return found
 

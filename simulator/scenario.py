@@ -3,27 +3,23 @@
 import datetime
 import tomllib
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from node.core.settings import Settings
+from node.core import limits, settings
 from simulator.errors import InputError
+from simulator.tables import WATERS, Name, Natural, SpanTable, Table, WorldTable
 
 SHIPPED = Path(__file__).parent / "scenarios"
-NAME = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+BUILT_IN_HEIGHT_MM = 4500
 
-Name = Annotated[str, Meta(pattern=NAME)]
-Natural = Annotated[int, Meta(ge=0)]
 Chance = Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
-class _Table(Struct, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class SeriesTable(_Table):
+class SeriesTable(Table):
     """A recorded series and the moment of it that is the scenario's start."""
 
     file: str  # in simulator/recorded, or beside the scenario
@@ -35,18 +31,23 @@ class SeriesTable(_Table):
     about: str = ""  # what a person is told: river, place, agency and number
 
 
-class StationsTable(_Table):
-    """Stations alike but for name, scale and lag. Scaled or lagged copies are synthetic."""
+class StationsTable(Table):
+    """Stations alike but for name, scale and lag. Scaled or lagged copies are synthetic.
+
+    `station` is one of hardware/stations, or a file of that kind; without it the simulator's own river gauge. `series` is the water that its level
+    sensor sees: a recorded series, or `tide` or `tank` of the world. The sensor's height is the station's own unless it is said here.
+    """
 
     nodes: Annotated[list[Name], Meta(min_length=1)]
-    series: str
+    series: str = ""
+    station: str = ""
     scale_milli: list[Annotated[int, Meta(ge=1, le=10_000)]] = msgspec.field(default_factory=lambda: [1000])
     lag_s: list[Natural] = msgspec.field(default_factory=lambda: [0])
-    sensor_height_mm: Annotated[int, Meta(ge=30, le=30_000)] = 4500
+    sensor_height_mm: Annotated[int, Meta(ge=0, le=30_000)] | None = None
     settings: dict[str, int] = {}
 
 
-class FaultsTable(_Table):
+class FaultsTable(Table):
     """simulator.chips.a02yyuw.Faults; chances in parts per million."""
 
     bias_mm: Annotated[int, Meta(ge=0, le=100)] = 4
@@ -61,33 +62,24 @@ class FaultsTable(_Table):
     no_echo: Literal["zero", "silent"] = "zero"
 
 
-class OutageTable(_Table):
+class OutageTable(Table):
     from_s: Natural
     for_s: Annotated[int, Meta(ge=1)]
     silent: bool = False
     forgets: bool = False
 
 
-class SpanTable(_Table):
-    """Something wrong at one station for a while: its ranger unplugged, or its flash failing."""
-
-    node: Name
-    what: Literal["unplugged", "storage"]
-    from_s: Natural
-    for_s: Annotated[int, Meta(ge=1)]
-
-
-class ResetTable(_Table):
+class ResetTable(Table):
     node: Name
     at_s: Annotated[int, Meta(ge=1)]
 
 
-class Scenario(_Table):
+class Scenario(Table):
     about: str
     start: datetime.datetime
     hours: Annotated[int, Meta(ge=1, le=8784)]
-    series: dict[str, SeriesTable]
     stations: Annotated[list[StationsTable], Meta(min_length=1)]
+    series: dict[str, SeriesTable] = {}
     seed: Natural = 1
     district: Name = "demo"
     latency_ms: Annotated[int, Meta(ge=1, le=60_000)] = 20
@@ -97,6 +89,7 @@ class Scenario(_Table):
     outages: list[OutageTable] = []
     spans: list[SpanTable] = []
     resets: list[ResetTable] = []
+    world: WorldTable = msgspec.field(default_factory=WorldTable)
     name: str = ""
     folder: str = ""
 
@@ -158,8 +151,9 @@ def _contradiction(scenario: Scenario) -> tuple[str, str] | None:
     """(key, sentence) for what no single value shows."""
     seen: set[str] = set()
     for table in scenario.stations:
-        if table.series not in scenario.series:
-            return table.series, f"no series '{table.series}'; there are {', '.join(sorted(scenario.series))}"
+        if (table.series or not table.station) and table.series not in (*scenario.series, *WATERS):
+            there = ", ".join([*sorted(scenario.series), *WATERS])
+            return table.series or "nodes", f"no series '{table.series}'; there are {there}"
         for node in table.nodes:
             if node in seen:
                 return node, f"node '{node}' stands twice; names are unique in a scenario"
@@ -168,7 +162,7 @@ def _contradiction(scenario: Scenario) -> tuple[str, str] | None:
             if len(values) not in (1, len(table.nodes)):
                 return key, f"{key} has {len(values)} values for {len(table.nodes)} nodes; allowed are 1 or as many"
         try:
-            Settings(table.settings)
+            settings.Settings(table.settings, limits.ROWS if table.station else settings.ROWS)
         except (KeyError, ValueError) as error:
             return next(iter(table.settings), "settings"), f"stations.settings: {error.args[0]}"
     for node in [span.node for span in scenario.spans] + [reset.node for reset in scenario.resets]:
@@ -204,14 +198,14 @@ def _sentence(message: str) -> str:
 
 def _fields_at(table: Any, where: str) -> list[str]:
     for part in filter(None, where.replace("[...]", ".*").replace("[", ".").replace("]", "").split(".")):
-        while get_origin(table) is Annotated:
+        while get_origin(table) in (Annotated, UnionType):
             table = get_args(table)[0]
         if get_origin(table) in (list, dict):
             table = get_args(table)[-1]
         else:
             table = msgspec.structs.fields(table)[[f.name for f in msgspec.structs.fields(table)].index(part)].type
-    while get_origin(table) in (Annotated, list, dict):
-        table = get_args(table)[0 if get_origin(table) is Annotated else -1]
+    while get_origin(table) in (Annotated, UnionType, list, dict):
+        table = get_args(table)[0 if get_origin(table) in (Annotated, UnionType) else -1]
     return [f.name for f in msgspec.structs.fields(table) if f.name not in ("name", "folder")]
 
 
