@@ -60,6 +60,7 @@ class App:
         self.survey = None
         self._rounds = None
         self._battery = None
+        self._care = None
         self._books = Books(ports.storage, ports.clock, station.get("reset", "unknown"))
         self._sounder = Sounder(ports.outputs["siren"], ports.outputs["strobe"])
         self._compose(station, ports)
@@ -99,11 +100,16 @@ class App:
         if not self._battery:
             raise ValueError("a station needs a sensor with driver battery")
         if ranger:
-            self.gauge = Gauge(ranger, self._battery, self.settings, self._sounder, mount, depth)
-        if others:
+            median_of = station.get("rise_median_of", 1)
+            self.gauge = Gauge(ranger, self._battery, self.settings, self._sounder, mount, depth, median_of)
+            if station.get("care"):
+                from node.care import Care
+
+                self._care = Care(station["care"], self.gauge)
+        if others or station.get("tank"):
             from node import rounds
 
-            self.survey = rounds.compose(station, others, self.settings)
+            self.survey = rounds.compose(station, others, self.settings, self.gauge, ports.outputs)
             battery = None if ranger else self._battery
             self._rounds = rounds.Rounds(self.survey, self._books, battery, self._tell_state)
         if not ranger and not others:
@@ -187,6 +193,8 @@ class App:
             self._final = gauge.quality.previous_final
         level = (M.LEVEL, gauge.flag, gauge.reason if gauge.flag == M.FLAG_MISSING else gauge.level_mm)
         self._tell_changes(level)
+        if self._care:
+            self._care.look(self._books, moment)
         self._books.settle()
         urgent = gauge.state or gauge.rising or gauge.alarm.confirming or gauge.failures
         slack = gauge.interval_ms >> 1
@@ -232,7 +240,7 @@ class App:
                 (M.NEW_SETTING + cause.first + crossed, 0, self.settings.get(cause.first + crossed)),
             ]
         else:
-            limit = (M.LIMIT, 0, self.settings.get(S.LEVEL_ALERT + crossed))
+            limit = (M.LIMIT, 0, gauge.limit_mm(crossed + 1))
             changed += [level, limit, (M.RISE, 0, gauge.rise.rate_mm_h())]
         if self._books.event(*changed):
             self._told_state = state

@@ -1,8 +1,12 @@
-"""What a survey's points amount to: loaded only by stations that measure them."""
+"""What a survey's points amount to: air, tank, relay. Loaded only by stations that have them (panels: `node.derive_panels`).
 
-from node.core import air
+A derived thing has `update(survey, flags, seconds)` (a round is complete; `seconds`: since 1970, or since the boot while `flags` does not say dated),
+`points()` and `changes()` (events, each once).
+"""
+
+from node.core import air, hydrology
 from node.core import quantities as Q
-from node.core.measurements import MISSING
+from node.core.measurements import FLAG_FAIL, MISSING
 
 
 class NowCast:
@@ -13,9 +17,97 @@ class NowCast:
         self._value = MISSING
 
     def update(self, survey, flags, seconds):
-        """A round is complete; `seconds`: since 1970, or since the boot while `flags` does not say dated."""
         if self._air.add(survey.value(Q.PM2_5), seconds // 3600):
             self._value = self._air.nowcast()
 
     def points(self):
         return ((Q.PM2_5_NOWCAST, self._value),)
+
+    def changes(self):
+        return ()
+
+
+class Tank:
+    """How full, from the gauge's level: `height_mm` from `bottom_mm` above datum, shape box or lying."""
+
+    def __init__(self, row, gauge):
+        self._gauge = gauge
+        self._bottom_mm = row.get("bottom_mm", 0)
+        self._height_mm = row["height_mm"]
+        shapes = {"box": hydrology.BOX, "lying": hydrology.LYING}
+        if row.get("shape", "box") not in shapes:
+            raise ValueError("tank.shape is box or lying")
+        self._shape = shapes[row.get("shape", "box")]
+        self.value = MISSING
+
+    def update(self, survey, flags, seconds):
+        gauge = self._gauge
+        self.value = MISSING
+        if gauge.flag < FLAG_FAIL:
+            self.value = hydrology.fill(gauge.level_mm - self._bottom_mm, self._height_mm, self._shape)
+
+    def points(self):
+        return ((Q.FILL, self.value),)
+
+    def changes(self):
+        return ()
+
+
+class Relay:
+    """A valve or a pump: on below `on_below`, off from `off_above` of the watched point, and off on any doubt.
+
+    It is off at boot, after `max_on_s` (until the value has been above `off_above`), whenever the value fails, and when no round comes:
+    `guard` is called at every step.
+    """
+
+    def __init__(self, row, output, point):
+        self._output = output
+        self._point = point
+        self._on_below = row["on_below"]
+        self._off_above = row["off_above"]
+        self._max_on_s = row["max_on_s"]
+        if not self._on_below < self._off_above or not 0 < self._max_on_s <= 86400:
+            raise ValueError("relay: on_below must lie under off_above, max_on_s within 1 to 86400")
+        self._on = 0
+        self._spent = False  # it was on for too long
+        self._on_s = 0
+        self._told = 0
+        output.set(0)
+
+    def update(self, survey, flags, seconds):
+        value = MISSING
+        for i, q, found in survey.points():
+            if i == self._point and q < FLAG_FAIL:
+                value = found
+        if value == MISSING:
+            self._switch(0, 0)
+        elif value >= self._off_above:
+            self._spent = False
+            self._switch(0, 0)
+        elif value < self._on_below and not self._spent and not self._on:
+            self._switch(1, survey.uptime_s)
+
+    def guard(self, survey):
+        """Off when it was on for long enough, or when rounds stay away for three intervals."""
+        if not self._on:
+            return
+        if survey.uptime_s - self._on_s >= self._max_on_s:
+            self._spent = True
+            self._switch(0, 0)
+        elif survey.uptime_s - survey.round_s > 3 * survey.interval_ms // 1000 + 60:
+            self._switch(0, 0)
+
+    def _switch(self, on, now_s):
+        if on != self._on:
+            self._on = on
+            self._on_s = now_s
+            self._output.set(on)
+
+    def points(self):
+        return ((Q.RELAY, self._on),)
+
+    def changes(self):
+        if self._told == self._on:
+            return ()
+        self._told = self._on
+        return (((Q.RELAY, 0, self._on),),)

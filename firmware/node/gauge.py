@@ -24,11 +24,14 @@ _RETRIES = 5  # bursts without a reading after which a crossing waits for the ne
 class Gauge:
     """One river gauge. `step` is True when a sample was decided; the attributes then say what was found."""
 
-    def __init__(self, ranger, battery, settings, sounder, mount=None, depth=False):
+    def __init__(self, ranger, battery, settings, sounder, mount=None, depth=False, median_of=1):
         """`mount` (hydrology.Mount) for a tilted ranger or one that air fools; `depth`: the sensor is below the water."""
         self._ranger = ranger
         self._mount = mount
         self._depth = depth
+        self._median_of = median_of  # for the base of a noisy ranger's rise
+        self.spread_mm = 0  # of the newest burst
+        self._season = None
         self.air_cc = None  # air temperature, 0.01 degC, for a ranger that does not correct itself
         self.others = 0  # the state that other alarms want sounded
         self._battery = battery
@@ -67,7 +70,7 @@ class Gauge:
         """
         get = self._settings.get
         for i in range(3):
-            self._limits[i] = get(S.LEVEL_ALERT + i)
+            self._limits[i] = self._season[2 + i] if self._season else get(S.LEVEL_ALERT + i)
         rise = (get(S.RISE_LIMIT), get(S.RISE_WINDOW), get(S.LEVEL_DEADBAND))
         height = get(S.SENSOR_HEIGHT)
         if height != self._height:
@@ -79,7 +82,7 @@ class Gauge:
                 self.quality = Quality(low, high, height - high, height - low)
             if self._mount:
                 self._mount.height_mm = height
-            self.rise = RiseAlarm(rise[0], rise[1], rise[2])
+            self.rise = RiseAlarm(rise[0], rise[1], rise[2], median_of=self._median_of)
         self.rise.configure(rise[0], rise[1], rise[2])
         self._siren_from = get(S.SIREN_FROM)
         delays = (get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
@@ -88,6 +91,15 @@ class Gauge:
         self._interval()
         if not self._sampling:
             self._due = -1
+
+    def use_season(self, row):
+        """The levels of this row of `hydrology` seasons, or None for the settings' own."""
+        self._season = row
+        self.configure()
+
+    def limit_mm(self, state):
+        """The level that makes `state`, 1 to 3."""
+        return self._limits[state - 1]
 
     def step(self, now_ms, t_s):
         """Start, look at or finish a sample; `t_s` is the station's uptime in seconds."""
@@ -181,6 +193,7 @@ class Gauge:
                 burst[j] = burst[j - 1]
                 j -= 1
             burst[j] = value
+        self.spread_mm = burst[count - 1] - burst[0]
         return burst[count >> 1]
 
     def _interval(self):

@@ -7,19 +7,35 @@ from node.core import settings as S
 from node.survey import Sensor, Survey, Watch, point_id
 
 _FAULT_AFTER = 3
+_POINTS_MOST = 20  # of one record: its pack stays below the node's 2 KB packet
 
 
-def compose(station, others, settings):
+def compose(station, others, settings, gauge, outputs):
     """The survey: sensors, what is derived from them, and the alarms the station's data asks for. ValueError names what there is not."""
     sensors = [Sensor(driver, bus) for driver, bus in others]
     given = [i for sensor in sensors for i in sensor.ids]
     derived = []
+    relay = None
     if Q.PM2_5 in given:
         from node.derive import NowCast
 
         derived.append(NowCast(settings.get(S.SAMPLE_INTERVAL)))
+    if station.get("tank"):
+        from node.derive import Tank
+
+        derived.append(Tank(station["tank"], gauge))
+    if station.get("panels"):
+        from node.derive_panels import Panels
+
+        derived.append(Panels(station["panels"]))
+    if station.get("relay"):
+        from node.derive import Relay
+
+        row = station["relay"]
+        relay = Relay(row, outputs[row["output"]], point_id(row["of"]))
+        derived.append(relay)
     watches = [Watch(point_id(key), limits.first_of(key)) for key in station.get("watch", ())]
-    return Survey(sensors, derived, watches, settings)
+    return Survey(sensors, derived, watches, settings, relay)
 
 
 class Rounds:
@@ -32,14 +48,17 @@ class Rounds:
         self._tell_state = tell_state
 
     def step(self, now_ms):
-        """True when a round was completed and recorded: one record for all its points."""
+        """True when a round was completed and recorded: in records of up to 20 points."""
         survey, books = self.survey, self._books
+        survey.uptime_s = books.uptime.seconds
         if not survey.step(now_ms, books.moment):
             return False
         moment = books.begin()
         self._tell_state(None)
         for number, sensor in enumerate(survey.sensors):
             self._tell_sensor(number, sensor)
+        for event in survey.changes():
+            books.event(*event)
         books.settle()
         points = survey.points()
         if self._battery:
@@ -47,7 +66,8 @@ class Rounds:
             flag = self._battery.flag(mv)
             survey.battery_mv = mv if flag == M.FLAG_PASS else 0
             points.append((M.BATTERY, flag, mv))
-        books.append(journal.READINGS, moment, points)
+        for begin in range(0, len(points), _POINTS_MOST):
+            books.append(journal.READINGS, moment, points[begin : begin + _POINTS_MOST])
         return True
 
     def _tell_sensor(self, number, sensor):

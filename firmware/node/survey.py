@@ -74,6 +74,7 @@ class Sensor:
         self.phase = _IDLE
         if answer == 0:
             self.failures = 0
+            self.reason = OUT_OF_RANGE  # of a single value that is MISSING although the sensor answers
             return
         self.reason = -answer
         if self.reason != _WARMING_UP:
@@ -104,7 +105,7 @@ class Watch:
 class Survey:
     """All sensors but the level's, what is derived from them, and the alarms on them. `step` is True when a round is complete."""
 
-    def __init__(self, sensors, derived, watches, settings):
+    def __init__(self, sensors, derived, watches, settings, relay=None):
         self.sensors = sensors
         self.watches = watches
         self.state = 0
@@ -112,7 +113,11 @@ class Survey:
         self.last_sample_ms = 0
         self.interval_ms = 0
         self.battery_mv = 0  # 0: not known
+        self.uptime_s = 0  # told before every step
+        self.round_s = 0  # uptime of the newest complete round
+        self._relay = relay
         self._derived = derived
+        self._measured = []  # the round's points, without derived ones
         self._settings = settings
         self._due = -1
         self._active = False
@@ -131,6 +136,8 @@ class Survey:
         """One action of one sensor. `moment()` is (flags, seconds, ms), asked for when a round ends."""
         if self._due < 0:
             self._due = now_ms
+        if self._relay:
+            self._relay.guard(self)
         if not self._active:
             if diff(self._due, now_ms) > 0:
                 return False
@@ -146,6 +153,8 @@ class Survey:
                 waiting.act(now_ms)
             return False
         self._active = False
+        self.round_s = self.uptime_s
+        self._measured = self._gather()
         flags, seconds, _ = moment()
         for one in self._derived:
             one.update(self, flags, seconds)
@@ -173,26 +182,30 @@ class Survey:
         return found
 
     def value(self, point):
-        """The newest value of a point of this round, MISSING when there is none or it can't be true."""
-        for i, q, value in self.points():
-            if i == point and q <= FLAG_PASS:
+        """A measured point's value in this round, MISSING when there is none or it can't be true."""
+        for i, q, value in self._measured:
+            if i == point and q == FLAG_PASS:
                 return value
         return MISSING
 
     def points(self):
         """[(id, q, value)] of the round, derived ones last; a point that could not be had says why."""
+        found = list(self._measured)
+        for one in self._derived:
+            for i, value in one.points():
+                found.append(_point(i, value, _WARMING_UP))
+        return found
+
+    def changes(self):
+        """What derived points have to tell as events: lists of points, each told once."""
+        return [event for one in self._derived for event in one.changes()]
+
+    def _gather(self):
         found = []
         for sensor in self.sensors:
             for k in range(len(sensor.ids)):
                 if sensor.ids[k] >= 0:
-                    found.append(
-                        _point(sensor.ids[k], sensor.values[k], sensor.reason if sensor.failures else OUT_OF_RANGE)
-                    )
-                    if sensor.reason == _WARMING_UP and sensor.values[k] == MISSING and not sensor.failures:
-                        found[-1] = (sensor.ids[k], FLAG_MISSING, _WARMING_UP)
-        for one in self._derived:
-            for i, value in one.points():
-                found.append(_point(i, value, _WARMING_UP))
+                    found.append(_point(sensor.ids[k], sensor.values[k], sensor.reason))
         return found
 
     def air_cc(self):

@@ -45,6 +45,11 @@ POINTS = measurements.POINTS + (
     ("enclosure_temperature", "Cel", 2, -4500, 13000, None),
     ("lid", None, 0, 0, 1, ("open", "closed")),
     ("siren_current", "A", 3, 0, 50000, None),
+    # What asks a person to look
+    ("fouling", None, 0, 0, 3, ("clear", "drift", "scatter", "blocked")),
+    ("calibration", None, 0, 0, 2, ("ok", "due_soon", "due")),
+    ("season", None, 0, 0, 255, None),  # 0: the settings' own levels
+    ("relay", None, 0, 0, 1, ("off", "on")),
 )
 
 (
@@ -52,4 +57,5 @@ POINTS = measurements.POINTS + (
     IRRADIANCE, MODULE_TEMPERATURE, PANEL_VOLTAGE, PANEL_CURRENT, PANEL_POWER, PANEL_ENERGY, PERFORMANCE_RATIO, SOILING_RATIO, DIAGNOSIS,
     TEMPERATURE, HUMIDITY, PRESSURE, CO2, PM1, PM2_5, PM4, PM10, PM2_5_NOWCAST, VOC_INDEX, NOX_INDEX, SOUND_LEVEL, WIND_SPEED, WIND_DIRECTION,
     CHARGER_CURRENT, CHARGER_VOLTAGE, ENCLOSURE_HUMIDITY, ENCLOSURE_TEMPERATURE, LID, SIREN_CURRENT,
+    FOULING, CALIBRATION, SEASON, RELAY,
 ) = range(len(measurements.POINTS), len(POINTS))  # fmt: skip

@@ -1,0 +1,41 @@
+"""What a level sensor asks of people and the calendar: fouling, calibration, the season's limits. Events only; the alarm is the gauge's."""
+
+from node.core import hydrology
+from node.core import quantities as Q
+from node.core.journal import DATED
+from node.core.measurements import FLAG_FAIL
+from node.core.upkeep import Calibration, Fouling
+
+_DAY_S = 86400
+
+
+class Care:
+    """`row`: `blanking_mm` (fouling is looked for), `calibrate_every_days` and `calibrated_day` (days since 1970), `seasons`."""
+
+    def __init__(self, row, gauge):
+        self._gauge = gauge
+        self._fouling = Fouling(row["blanking_mm"]) if "blanking_mm" in row else None
+        self._calibration = Calibration(row["calibrate_every_days"]) if "calibrate_every_days" in row else None
+        self._calibrated = row.get("calibrated_day")
+        self._seasons = row.get("seasons", ())
+        hydrology.check_seasons(self._seasons)
+        self._season = -1
+        self._day = -1
+
+    def look(self, books, moment):
+        """After every sample; `moment` is its (flags, seconds, ms)."""
+        gauge = self._gauge
+        day = moment[1] // _DAY_S
+        if self._fouling and gauge.flag < FLAG_FAIL:
+            if self._fouling.update(gauge.level_mm, gauge.range_mm, gauge.spread_mm, day, books.uptime.seconds):
+                books.event((Q.FOULING, 0, self._fouling.state))
+        if not moment[0] & DATED or day == self._day:
+            return
+        self._day = day
+        if self._calibration and self._calibration.update(day, self._calibrated):
+            books.event((Q.CALIBRATION, 0, self._calibration.state))
+        season = hydrology.season(self._seasons, hydrology.month_day(day))
+        if season != self._season:
+            self._season = season
+            gauge.use_season(self._seasons[season] if season >= 0 else None)
+            books.event((Q.SEASON, 0, season + 1))
