@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hardware import memory
-from hardware.drivers import DRIVERS, Driver, points_of
+from hardware.drivers import DRIVERS, MEASURED, Driver, points_of
 from hardware.pins import check_pins
 from hardware.shape import ROOM, Source, Trail, read, table
 from node.core import hydrology, limits, settings
@@ -79,11 +79,14 @@ class Station:
                 source.refuse((key,), f"unknown key '{key}'; allowed are {', '.join(KEYS)}")
         self.about = self._text("about")
         self.board = self._board()
-        self.sheet = table(source, values.get("sheet", {}), _SHEET, ("sheet",))
+        self.sheet = table(source, values.get("sheet"), _SHEET, ("sheet",))
         self.pins = check_pins(source, values.get("pins", {}), self.board)
         self.sensors: list[dict[str, Any]] = []
         self.points: list[tuple[str, int]] = []
         self._gather()
+        for key in self.sheet.get("operators_only", ()):
+            if key not in MEASURED:
+                source.refuse(("sheet", "operators_only"), f"no quantity '{key:.40}'; there are {', '.join(MEASURED)}")
         self.watch = self._watch()
         self.settings = self._settings(values.get("settings", {}))
         self.seasons = self._seasons()

@@ -97,7 +97,7 @@ def usual_points(name: str) -> tuple[str, ...]:
     """What the driver gives where its row does not say."""
     from node.drivers import catalog
 
-    module, kind = catalog.OTHERS[name]
+    module, kind = name, catalog.OTHERS[name]
     loaded = __import__("node.drivers." + module, None, None, (kind,))
     usual: tuple[str, ...] = getattr(loaded, kind).GIVES
     return usual

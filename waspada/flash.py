@@ -20,9 +20,11 @@ from typing import Any
 import serial
 
 import node
-from node.core.settings import Settings
+from node.core import limits
+from node.core.settings import ROWS, Settings
 from simulator.errors import InputError
 from waspada.console import FORGET_LINE, PROMPT, open_port
+from waspada.station import for_a_board, is_station_file
 
 # chip -> (its number in an image's header, where the image belongs)
 CHIPS = {"esp32": (0, 0x1000), "esp32s2": (2, 0x1000), "esp32c3": (5, 0), "esp32s3": (9, 0), "esp32c6": (13, 0)}
@@ -67,7 +69,16 @@ except OSError:
 def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("flash", help="make a board ready: MicroPython image, application, station")
     parser.add_argument("port", metavar="PORT", help="serial port of the board: /dev/ttyUSB0, COM5")
-    parser.add_argument("--station", metavar="FILE", type=Path, required=True, help="the compiled station (JSON)")
+    parser.add_argument(
+        "--station",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="station file (TOML), or the compiled station (JSON)",
+    )
+    parser.add_argument("--node", metavar="N", help="with a station file: the station's name (the file's)")
+    parser.add_argument("--district", metavar="D", help="with a station file: its district")
+    parser.add_argument("--network", metavar="FILE", type=Path, help="with a station file: its Wi-Fi and broker (TOML)")
     parser.add_argument(
         "--image", metavar="FILE", type=Path, help="MicroPython image (.bin); everything is erased first"
     )
@@ -79,7 +90,14 @@ def add(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    station = read_station(args.station)
+    if is_station_file(args.station):
+        station = for_a_board(args.station, args.node, args.district, args.network)
+    else:
+        station = read_station(args.station)
+        if args.node or args.district or args.network:
+            raise InputError(
+                f"{args.station} is compiled and says where it stands: leave out --node, --district, --network"
+            )
     if args.app_only and args.image:
         raise InputError("--app-only leaves the image as it is: give either --image FILE or --app-only")
     if not args.app_only and not args.image:
@@ -158,7 +176,7 @@ def read_station(path: Path) -> dict[str, Any]:
         if not isinstance(sensor, dict) or sensor.get("bus") not in station["pins"]:
             raise InputError(f"{path}: a sensor is on a bus that `pins` does not name: {json.dumps(sensor)}")
     try:
-        Settings(station.get("settings", {}))
+        Settings(station.get("settings", {}), limits.ROWS if station.get("watch") else ROWS)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: {error.args[0]}") from None
     return station
