@@ -212,6 +212,8 @@ def _checked(live: LiveFleet, meant: list[fleet.Place], database: Path) -> dict[
     false = missed = 0
     listed = []
     for place in meant:
+        if place.river is None:
+            continue
         sirens = live.notes.sirens.get(place.node, ())
         verdict = judge.judge(place.river, rules(place), said.get(place.node, ()), sirens, live.scenario.span_ms)
         false += len(verdict.false_alarms)

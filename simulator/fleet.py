@@ -172,6 +172,7 @@ class Fleet:
         self.notes = Notes(self.moment, scenario.starts_unix_ms)
         self.agenda = Agenda(self.moment)
         self.stations: list[Station] = []
+        self.surroundings: dict[str, Surroundings] = {}
 
     def furnish(self, place: Place, body: Body, i: int, link: LinkPort) -> Station:
         """Station number `i` of the scenario with everything behind its ports."""
@@ -179,7 +180,8 @@ class Fleet:
         starts = scenario.starts_unix_ms
         spans = [span for span in scenario.spans if span.node == node]
         seed = self.seed
-        around = Surroundings(scenario, seed, node, place.river)
+        around = Surroundings(scenario, seed, node, place.river, place.compiled.get("tank"))
+        self.surroundings[node] = around
         furnisher = Furnisher(moment, seed, around, place.compiled, spans, self._ranger_faults, place.height_mm)
         storage = Storage(
             moment,

@@ -6,6 +6,7 @@ is refused, so that no scenario believes it tested something.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 
 from node.core.hydrology import versine_ppm
@@ -58,6 +59,7 @@ _LEFT_OUT = {
     "panel_current": "charger_current",
     "panel_power": "battery",
 }  # no sun is needed for a value that nobody wants
+_TYPES = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF), "u32": (0, 0xFFFFFFFF), "s32": (-(1 << 31), (1 << 31) - 1)}
 _OF_BUS = ("i2c", "onewire", "uart")
 
 
@@ -97,7 +99,7 @@ def gives(config: dict) -> tuple[str | None, ...]:
 
 def usual_points(driver: str) -> tuple[str, ...]:
     """What the driver gives where its row does not say."""
-    module, kind = catalog.OTHERS[driver]
+    module, kind = driver, catalog.OTHERS[driver]
     usual: tuple[str, ...] = getattr(import_module(f"node.drivers.{module}"), kind).GIVES
     return usual
 
@@ -286,15 +288,7 @@ class Furnisher:
             truth = self._level(config) if row.number is None else self._around.truth(quantity["gives"])
             function = quantity.get("function", config.get("function", 3))
 
-            def told(t: int, of=(truth, kind, order, numerator, denominator)) -> list[int]:
-                truth, kind, order, numerator, denominator = of
-                raw = truth(t) * denominator
-                if kind == "f32":
-                    return words(kind, order, raw / numerator)
-                low, high = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF)}.get(kind, (-(1 << 31), 0x7FFFFFFF))
-                value = (2 * raw + numerator) // (2 * numerator)
-                return words(kind, order, max(low if kind[0] == "s" else 0, min(high, value)))
-
+            told = partial(_registers, truth, kind, order, numerator, denominator)
             for place in range(1 if kind in ("u16", "s16") else 2):
                 registers[function, quantity["register"] + place] = place, told
 
@@ -420,6 +414,15 @@ class Furnisher:
         around = self._around
         ratio = rows[0].config["ratio_milli"]
         return buses.ADC(self._moment, BatteryADC(self._seed, around.node, around.battery, ratio))
+
+
+def _registers(truth: Truth, kind: str, order: str, numerator: int, denominator: int, t_ms: int) -> list[int]:
+    """The truth as a transmitter's registers; at an end of its type it stops."""
+    raw = truth(t_ms) * denominator
+    if kind == "f32":
+        return words(kind, order, raw / numerator)
+    low, high = _TYPES[kind]
+    return words(kind, order, max(low, min(high, (2 * raw + numerator) // (2 * numerator))))
 
 
 class _Turned:

@@ -1,7 +1,9 @@
 """Whether the stations were right, judged by the truth alone: plain Python on the series, nothing of the firmware's own logic.
 
+A series is a level, or any other quantity that a station watches (`simulator.watched`), in the quantity's own integers.
+
 The words are the design's. truth: the noiseless series, straight between points. crossing: the first truth sample at or above a level from below, armed again
-below level minus deadband. false alarm: a raise while the truth stays more than 20 mm below the level for two samples either side. missed: a crossing that
+below level minus deadband. false alarm: a raise while the truth stays more than 20 mm (the quantity's margin) below the level for two samples either side. missed: a crossing that
 goes 20 mm above the level for longer than on_delay plus two samples, and no raise.
 """
 
@@ -11,26 +13,26 @@ from dataclasses import dataclass
 from simulator.notes import STATES, Said
 from simulator.world.river import River
 
-MARGIN_MM = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a station was meant to do."""
 
-    levels_mm: tuple[int, int, int]
-    deadband_mm: int
+    levels: tuple[int, int, int]
+    deadband: int
     sample_ms: int  # the longest time between two samples
     on_delay_ms: int
     boots_ms: int = 0
     siren_from: int = 1
+    key: str = "level"
+    margin: int = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
     level: int  # 1 alert, 2 warning, 3 danger
     t_ms: int
-    clear_of_doubt: bool  # it went 20 mm above for long enough that no raise is a miss
+    clear_of_doubt: bool  # it went so far above for long enough that no raise is a miss
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,20 @@ class Verdict:
 
 def crossings(river: River, rules: Rules, until_ms: int, step_ms: int = 1000) -> Iterator[Crossing]:
     """Every crossing of every level from the station's first sample on; the truth is sampled each `step_ms`."""
-    for level, line in enumerate(rules.levels_mm, 1):
+    for level, line in enumerate(rules.levels, 1):
         armed = True
         t = rules.boots_ms
         while t <= until_ms:
             mm = river.at(t)
             corner = river.corner_after(t)
             there = river.at(corner)
-            if (armed and mm < line and there < line) or (not armed and mm >= line - rules.deadband_mm <= there):
+            if (armed and mm < line and there < line) or (not armed and mm >= line - rules.deadband <= there):
                 t += max(1, (corner - t) // step_ms) * step_ms  # nothing can happen on this straight piece
                 continue
             if armed and mm >= line:
                 armed = False
                 yield Crossing(level, t, _clear_of_doubt(river, line, t, rules, until_ms, step_ms))
-            elif not armed and mm < line - rules.deadband_mm:
+            elif not armed and mm < line - rules.deadband:
                 armed = True
             t += step_ms
 
@@ -72,13 +74,13 @@ def _clear_of_doubt(river: River, line: int, t: int, rules: Rules, until_ms: int
     above = 0
     while t <= until_ms:
         mm = river.at(t)
-        if mm >= line + MARGIN_MM:
+        if mm >= line + rules.margin:
             above += step_ms
             if above > need:
                 return True
         else:
             above = 0
-            if mm < line - rules.deadband_mm:
+            if mm < line - rules.deadband:
                 return False
         t += step_ms
     return False
@@ -86,17 +88,17 @@ def _clear_of_doubt(river: River, line: int, t: int, rules: Rules, until_ms: int
 
 def is_false(river: River, rules: Rules, said: Said) -> bool:
     """A raise with the truth well below the level for two samples either side."""
-    line = rules.levels_mm[said.after - 1]
+    line = rules.levels[said.after - 1]
     reach = 2 * rules.sample_ms
     begin = said.t_ms - reach
-    return all(river.at(t) < line - MARGIN_MM for t in range(begin, said.t_ms + reach + 1, 1000))
+    return all(river.at(t) < line - rules.margin for t in range(begin, said.t_ms + reach + 1, 1000))
 
 
 def judge(
     river: River, rules: Rules, alarms: Sequence[Said], sirens: Sequence[tuple[int, int]], until_ms: int
 ) -> Verdict:
     alarms = sorted((said for said in alarms if said.t_ms <= until_ms), key=lambda said: said.t_ms)
-    raises = [said for said in alarms if said.after > said.before]
+    raises = [said for said in alarms if said.after > said.before and said.key == rules.key]
     answered = []
     missed = []
     found = list(crossings(river, rules, until_ms))
@@ -115,7 +117,7 @@ def judge(
 
 
 def _raised(alarms: Sequence[Said], crossing: Crossing, before_ms: int, rules: Rules) -> int | None:
-    """When the station's state reached the level for this crossing. A sensor a few mm high may be early by some samples: then the state was there already."""
+    """When the station's state reached the level for this crossing, whichever of its quantities made it. A sensor a few mm high may be early by some samples: then the state was there already."""
     since = None
     for said in alarms:
         if said.t_ms >= before_ms:

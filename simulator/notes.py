@@ -20,6 +20,7 @@ class Said:
     t_ms: int
     before: int
     after: int
+    key: str = "level"  # the quantity that made it
 
 
 class Notes:
@@ -35,13 +36,13 @@ class Notes:
     def publish(self, node: str, topic: str, payload: bytes) -> None:
         if not topic.endswith("/event") or b'"n":"alarm"' not in payload:
             return
-        first, second = json.loads(payload)[:2]
+        first, second, cause = json.loads(payload)[:3]
         key = (node, first["boot"], first["seq"])
         if key in self._seen:
             return
         self._seen.add(key)
         t_ms = round(first["bt"] * 1000) - self._starts_unix_ms if "bt" in first else self._moment.t
-        said = Said(t_ms, STATES.index(second["vs"]), STATES.index(first["vs"]))
+        said = Said(t_ms, STATES.index(second["vs"]), STATES.index(first["vs"]), cause["n"])
         self.alarms.setdefault(node, []).append(said)
 
     def output(self, node: str, name: str, on: int) -> None:

@@ -11,7 +11,7 @@ from gateway.store import SqliteStore
 from node.core import limits
 from node.core import settings as S
 from node.core.measurements import STREAMS
-from simulator import fleet, judge, shards
+from simulator import fleet, judge, shards, watched
 from simulator.errors import InputError
 from simulator.runtimes.host import HostBody
 from simulator.runtimes.vm import VMBody
@@ -23,6 +23,7 @@ RUNTIMES = ("host", "vm")
 HEAP = (
     "120wk"  # what 120 KB hold on a 32-bit chip: a stock ESP32 image has 157 KB free, 109 KB with a TLS connection open
 )
+PSRAM_HEAP = "2048wk"  # of a board with PSRAM half of what it has: the station's own test says what it needs
 Key = tuple[str, str, int]  # node, stream, boot
 
 _STORED = """SELECT n.node, r.stream, r.boot, COUNT(DISTINCT r.seq), COUNT(*), MAX(r.seq) FROM records r
@@ -73,6 +74,7 @@ def simulate(
             "trace_lines": found.trace_lines,
             "actor_runs": found.actor_runs,
             "drained_ms": found.drained_ms,
+            "watched": found.watched,
         },
     }
 
@@ -89,6 +91,7 @@ def one_part(
 ) -> Found:
     """Every `part[1]`th station from number `part[0]` on; (0, 1) are all."""
     places = fleet.places(scenario, seed, copies)[part[0] :: part[1]]
+    spacious = {place.node for place in places if place.psram}
     store = SqliteStore(":memory:")
     with ExitStack() as stack:
         stack.callback(store.close)
@@ -96,7 +99,7 @@ def one_part(
         def body(node: str) -> Body:
             if runtime == "host":
                 return HostBody()
-            made = VMBody(node, heap)
+            made = VMBody(node, PSRAM_HEAP if node in spacious and heap == HEAP else heap)
             stack.callback(made.close)
             return made
 
@@ -119,6 +122,7 @@ def one_part(
             trace_lines=district.trace.lines,
             counts={**_counts(store, made), **_wrong(judged)},
             alarms=_alarms(judged),
+            watched=_watched(judged),
             events_made=sum(count for key, count in made.items() if key[1] == "event"),
             actor_runs=district.agenda.runs,
             drained_ms=drained_ms,
@@ -161,28 +165,36 @@ def _counts(store: SqliteStore, made: dict[Key, int]) -> dict[str, int]:
     }
 
 
-def rules(place: fleet.Place) -> judge.Rules:
+def rules(place: fleet.Place, key: str = "level") -> judge.Rules:
+    """What the station was meant to do about a quantity it watches."""
     values = S.Settings(place.compiled["settings"], limits.ROWS).values
+    first = S.LEVEL_ALERT if key == "level" else limits.first_of(key)
     return judge.Rules(
-        levels_mm=(values[S.LEVEL_ALERT], values[S.LEVEL_WARNING], values[S.LEVEL_DANGER]),
-        deadband_mm=values[S.LEVEL_DEADBAND],
+        levels=(values[first], values[first + 1], values[first + 2]),
+        deadband=values[first + 3],
         sample_ms=1000 * max(values[S.SAMPLE_INTERVAL], values[S.SAMPLE_ALARM_INTERVAL]),
         on_delay_ms=1000 * values[S.LEVEL_ON_DELAY],
         boots_ms=place.boots_ms,
         siren_from=values[S.SIREN_FROM],
+        key=key,
+        margin=watched.MARGINS[key],
     )
 
 
 def verdicts(district: fleet.District) -> list[tuple[str, judge.Rules, judge.Verdict]]:
-    """What the judge says of each station."""
+    """What the judge says of each quantity that each station watches."""
     notes = district.notes
+    until_ms = district.scenario.span_ms
     found = []
     for place in district.places:
-        rule = rules(place)
         said, sirens = notes.alarms.get(place.node, ()), notes.sirens.get(place.node, ())
-        if place.river is None:
-            continue
-        found.append((place.node, rule, judge.judge(place.river, rule, said, sirens, district.scenario.span_ms)))
+        if place.river and place.has_level:
+            rule = rules(place)
+            found.append((place.node, rule, judge.judge(place.river, rule, said, sirens, until_ms)))
+        for key in place.compiled.get("watch", ()):
+            rule = rules(place, key)
+            truth = watched.truth(district.surroundings[place.node], key, place.boots_ms, until_ms)
+            found.append((place.node, rule, judge.judge(truth, rule, said, sirens, until_ms)))
     return found
 
 
@@ -198,6 +210,7 @@ def _alarms(judged: list[tuple[str, judge.Rules, judge.Verdict]]) -> list[dict[s
     return [
         {
             "node": node,
+            "quantity": rule.key,
             "level": judge.state_name(one.crossing.level),
             "crossed_ms": one.crossing.t_ms,
             "raised_ms": one.raised_ms,
@@ -207,6 +220,18 @@ def _alarms(judged: list[tuple[str, judge.Rules, judge.Verdict]]) -> list[dict[s
         for node, rule, verdict in judged
         for one in verdict.answered
     ]
+
+
+def _watched(judged: list[tuple[str, judge.Rules, judge.Verdict]]) -> dict[str, dict[str, int]]:
+    """By quantity: stations that watch it, crossings answered, raises that were false, crossings missed."""
+    found: dict[str, dict[str, int]] = {}
+    for _, rule, verdict in judged:
+        row = found.setdefault(rule.key, {"stations": 0, "answered": 0, "false": 0, "missed": 0})
+        row["stations"] += 1
+        row["answered"] += len(verdict.answered)
+        row["false"] += len(verdict.false_alarms)
+        row["missed"] += len(verdict.missed)
+    return dict(sorted(found.items()))
 
 
 def _delays(alarms: list[dict[str, Any]]) -> dict[str, Any]:

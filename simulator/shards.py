@@ -29,6 +29,7 @@ class Found:
     events_made: int
     actor_runs: int
     drained_ms: int
+    watched: dict[str, dict[str, int]]
 
 
 class _Place(msgspec.Struct):
@@ -90,4 +91,11 @@ def _together(parts: list[Found], trace_sha256: str) -> Found:
         events_made=sum(part.events_made for part in parts),
         actor_runs=sum(part.actor_runs for part in parts),
         drained_ms=max(part.drained_ms for part in parts),
+        watched=_added([part.watched for part in parts]),
     )
+
+
+def _added(parts: list[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    keys = sorted({key for part in parts for key in part})
+    rows = {key: [part[key] for part in parts if key in part] for key in keys}
+    return {key: {name: sum(row[name] for row in rows[key]) for name in rows[key][0]} for key in keys}

@@ -6,6 +6,7 @@ battery) is drawn from seed and name.
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import acos, pi, sin
 
 from node.core.hydrology import sound_mm_s
 from simulator import noise, sunlight
@@ -55,11 +56,14 @@ def _sampled(scenario: Scenario, at: Truth) -> River:
 class Surroundings:
     """`truth("co2")` and so on; the water is None where there is none. InputError names what this world has not."""
 
-    def __init__(self, scenario: Scenario, seed: int, node: str, water: River | None) -> None:
+    def __init__(
+        self, scenario: Scenario, seed: int, node: str, water: River | None, vessel: dict | None = None
+    ) -> None:
         world = scenario.world
         self.node = node
         self.water = water
-        self.tank = tank(scenario)
+        self.tank = tank(scenario) if water is None else water
+        self._vessel = vessel or {"height_mm": world.tank.height_mm}
         self.rain = Rain(weather_rain(scenario, seed))
         self.starts_unix_ms = scenario.starts_unix_ms
         self.battery = Battery(self.starts_unix_ms)
@@ -145,8 +149,14 @@ class Surroundings:
         return self.tank.at(t_ms)
 
     def _fill(self, t_ms: int) -> int:
-        """Tenths of a per cent of an upright tank."""
-        return self.tank.at(t_ms) * 1000 // self._scenario.world.tank.height_mm
+        """Tenths of a per cent, of the tank in the station's description or else the world's own, which stands upright."""
+        vessel = self._vessel
+        full = vessel["height_mm"]
+        depth = max(0, self.tank.at(t_ms) - vessel.get("bottom_mm", 0))
+        if vessel.get("shape") != "lying":
+            return depth * 1000 // full
+        angle = 2 * acos(1 - 2 * min(depth, full) / full)
+        return round((angle - sin(angle)) / (2 * pi) * 1000)
 
     def _conductivity(self, t_ms: int) -> int:
         """A river's, 1/10000 S/m."""

@@ -12,7 +12,7 @@ A frame depends only on the seed, the node and the frame's time: whoever reads, 
 from dataclasses import dataclass
 
 from simulator import noise
-from simulator.world.river import River
+from simulator.world.river import Water
 
 WARM_UP_MS = 300
 FRAME_MS = 100
@@ -46,7 +46,7 @@ def checksum(high: int, low: int) -> int:
 
 
 class A02YYUW:
-    def __init__(self, seed: int, node: str, river: River, height_mm: int, starts_unix_ms: int, faults: Faults) -> None:
+    def __init__(self, seed: int, node: str, river: Water, height_mm: int, starts_unix_ms: int, faults: Faults) -> None:
         self._river = river
         self._height_mm = height_mm
         self._starts_unix_ms = starts_unix_ms

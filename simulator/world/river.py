@@ -13,6 +13,12 @@ class Levels(Protocol):
     def at(self, t_ms: int) -> int | None: ...
 
 
+class Water(Protocol):
+    """What a ranger looks down at."""
+
+    def at(self, t_ms: int) -> int: ...
+
+
 class River:
     """Level above gauge datum in mm, straight between points `step_ms` apart."""
 

@@ -14,7 +14,7 @@ from simulator.world.river import River
 from tests.sim.desk import MemoryDesk
 
 MINUTE = 60_000
-RULES = Rules(levels_mm=(600, 1000, 1500), deadband_mm=50, sample_ms=MINUTE, on_delay_ms=0)
+RULES = Rules(levels=(600, 1000, 1500), deadband=50, sample_ms=MINUTE, on_delay_ms=0)
 #             t  0    5    10   15    20   25   30   35 min: over alert twice, over warning once
 HILL = River([400, 500, 700, 1100, 700, 540, 660, 400], 5 * MINUTE)
 UNTIL = 35 * MINUTE

@@ -81,7 +81,7 @@ def test_peaks_stay_30_mm_away_from_every_line(name):
     seen = 0
     for place in fleet.places(chosen, chosen.seed):
         for peak in peaks(list(place.river.points_mm)):
-            for line in rules(place).levels_mm:
+            for line in rules(place).levels:
                 assert abs(peak - line) >= MARGIN_MM, (place.node, peak, line)
             seen += 1
     assert seen >= len(chosen.nodes())
@@ -92,5 +92,5 @@ def test_first_light_is_twelve_gauges_over_36_hours_with_one_outage():
     assert (len(chosen.nodes()), chosen.hours, len(chosen.outages)) == (12, 36, 1)
     places = fleet.places(chosen, chosen.seed)
     assert len({place.compiled["life"] for place in places}) == 12
-    danger = [place for place in places if max(place.river.points_mm) > rules(place).levels_mm[2]]
+    danger = [place for place in places if max(place.river.points_mm) > rules(place).levels[2]]
     assert 0 < len(danger) < 12
