@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from simulator.errors import InputError
 
 ROOM = Path(__file__).parent
+_HEAD = re.compile(r"\s*\[\[?[^\[{]*\]\s*(?:#|$)")
 Trail = tuple[str | int, ...]  # where in a file: keys, and the number of a table in a list
 
 
@@ -31,24 +32,40 @@ class Source:
 
     def line(self, trail: Trail) -> int:
         """Where the text speaks of this, as near as can be found; 0 for nowhere."""
-        at = found = 0
-        for i, step in enumerate(trail):
+        steps = list(trail)
+        at, steps = self._section(steps)
+        found = at + 1 if len(steps) < len(trail) else 0
+        end = next((k for k in range(at + 1, len(self._lines)) if _HEAD.match(self._lines[k])), len(self._lines))
+        if not found:
+            end = len(self._lines)
+        for step in steps:
             if isinstance(step, int):
-                continue
-            count = trail[i + 1] if i + 1 < len(trail) else 0
-            number = count if isinstance(count, int) else 0
-            word = re.compile(rf'(?<![\w.-])"?{re.escape(step)}"?(?![\w-])')
-            heads = re.compile(rf"^\s*\[\[\s*{re.escape(step)}\s*\]\]")
-            listed = [k for k in range(at, len(self._lines)) if heads.match(self._lines[k])]
-            named = [k for k in range(at, len(self._lines)) if word.search(self._lines[k].split("#")[0])]
-            if len(listed) > number:
-                at = listed[number]
-            elif named:
-                at = named[0]
+                rows = [k for k in range(at, end) if self._lines[k].lstrip().startswith("{")]
+                at = rows[step] if len(rows) > step else at
             else:
-                break
+                given = re.compile(rf'(?:^|[{{,])\s*"?{re.escape(step)}"?\s*=')
+                named = [k for k in range(at, end) if given.search(self._lines[k])]
+                if not named:
+                    break
+                at = named[0]
             found = at + 1
         return found
+
+    def _section(self, steps: list[str | int]) -> tuple[int, list[str | int]]:
+        """The line of the longest header that begins the trail, and the steps that are left."""
+        if len(steps) > 1 and isinstance(steps[1], int):
+            heads = self._heads(rf"\[\[\s*{re.escape(str(steps[0]))}\s*\]\]")
+            return (heads[steps[1]], steps[2:]) if len(heads) > steps[1] else (0, steps)
+        for count in (2, 1):
+            names = r"\s*\.\s*".join(rf'"?{re.escape(str(step))}"?' for step in steps[:count])
+            heads = self._heads(rf"\[\s*{names}\s*\]") if len(steps) >= count else []
+            if heads:
+                return heads[0], steps[count:]
+        return 0, steps
+
+    def _heads(self, pattern: str) -> list[int]:
+        head = re.compile(rf"\s*{pattern}")
+        return [k for k, line in enumerate(self._lines) if head.match(line)]
 
 
 def read(folder: Path, name: str | Path, what: str) -> Source:
