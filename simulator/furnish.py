@@ -47,8 +47,13 @@ CAN_BEFALL = {
     "a02yyuw": ("unplugged", "garbage", "silent"),
     **dict.fromkeys(_ADDRESSES, ("unplugged", "garbage", "wrong_chip", "silent")),
     "ads1115": ("unplugged", "garbage", "wrong_chip", "silent"),
-    "current_loop": ("unplugged", "silent"),
-    "reference_cell": ("silent",),
+    "current_loop": (
+        "unplugged",
+        "garbage",
+        "wrong_chip",
+        "silent",
+    ),  # unplugged: its wire is broken; the others are its converter's
+    "reference_cell": ("unplugged", "garbage", "wrong_chip", "silent"),  # its converter's: a broken wire is darkness
     "ds18b20": ("unplugged", "garbage"),
     "tipping_bucket": ("unplugged",),
     "switch": (),
@@ -326,7 +331,8 @@ class Furnisher:
 
     def _faults(self, *rows: Row) -> i2c.Faults:
         def of(what: str) -> Spans:
-            return tuple(span for row in rows for span in self._span(row, what))
+            of_wire = "current_loop" if what == "unplugged" else ""
+            return tuple(span for row in rows if row.driver != of_wire for span in self._span(row, what))
 
         return i2c.Faults(unplugged_ms=of("unplugged"), garbage_ms=of("garbage"), other_chip_ms=of("wrong_chip"))
 
@@ -355,9 +361,8 @@ class Furnisher:
                     self._wire(inputs, channel["input"], self._volts(channel))
             else:
                 self._wire(inputs, row.config["input"], self._on_shunt(row))
-        chip_rows = [row for row in rows if row.driver == "ads1115"]
         seed = noise.key(self._seed, self._name(rows[0]), "serial") & 0xFFFFFFFF
-        return ADS1115(self._clock, inputs, self._faults(*chip_rows), seed)
+        return ADS1115(self._clock, inputs, self._faults(*rows), seed)
 
     @staticmethod
     def _wire(inputs: list[Truth], name: str, uv: Truth) -> None:
