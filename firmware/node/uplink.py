@@ -107,12 +107,11 @@ class Uplink:
             self._opened_at = -1
             client.opened(now_ms)
         due = _IDLE_MS
-        while True:
+        count = len(self._input)
+        while count == len(self._input):  # less than that was all there is
             count = self._link.recv_into(self._input)
             if count > 0:
                 client.receive(now_ms, self._input, count)
-            else:
-                break
         wait = client.step(now_ms)
         if count < 0 or client.want_close:
             self._close(now_ms)
