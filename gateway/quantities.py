@@ -63,6 +63,10 @@ TABLE = {
     "enclosure_humidity": Shown("Humidity inside", "%", decimals=0),
     "enclosure_temperature": Shown("Temperature inside", "°C"),
     "lid": Shown("Lid", ""),
+    "relay": Shown("Relay", ""),
+    "fouling": Shown("Fouling", ""),
+    "calibration": Shown("Calibration", ""),
+    "season": Shown("Season", "", decimals=0),
     "siren_current": Shown("Siren current", "A", decimals=2),
 }
 ORDER = {key: i for i, key in enumerate(TABLE)}
@@ -87,6 +91,19 @@ TREND = {
     "temperature": (0.5, 5.0),
 }
 SUMMED = ("rain",)  # a series of these is sums of stretches, not samples
+FROM_ZERO = (
+    "rain",
+    "rain_rate",
+    "panel_power",
+    "panel_energy",
+    "irradiance",
+    "pm2_5_nowcast",
+    "pm2_5",
+    "pm10",
+    "pm1",
+    "pm4",
+    "wind_speed",
+)
 INSTEAD = {"Cel": "°C", "ug/m3": "µg/m³", "%RH": "%", "/100": "%", "W/m2": "W/m²", "/": ""}
 
 
@@ -119,6 +136,20 @@ def text_of(name: str, value: float, unit: str | None = None) -> str:
     if key == "wind_direction":
         return f"{compass(value)} {number(value, row)}°"
     return f"{number(value, row)} {row.unit}".rstrip().replace(" %", "\u202f%")
+
+
+def drawn(key: str, unit: str | None = None) -> dict[str, Any]:
+    """How a chart shows it: `as` is line, bars (sums of stretches) or dots (a direction has no line between north and north)."""
+    row = display(key, unit)
+    kind = "bars" if key in SUMMED else "dots" if key == "wind_direction" else "line"
+    return {
+        "unit": row.unit,
+        "factor": row.factor,
+        "decimals": row.decimals,
+        "many": row.many,
+        "as": kind,
+        "from_zero": key in FROM_ZERO,
+    }
 
 
 def compass(radians: float) -> str:

@@ -14,7 +14,7 @@ from node.core.measurements import STATES
 
 TREND_MS = 30 * 60_000
 EVENTS_LIMIT = 500
-LASTING = ("alarm", "rise_alarm", "storage")  # events that hold until the next of their kind, within a boot
+LASTING = ("alarm", "rise_alarm", "storage", "fouling", "calibration", "season")  # events that hold until the next of their kind, within a boot
 LOOK_BACK = 240  # records in which each of a station's kinds of record is looked for: a gauge and its other sensors have their own
 FAULTS_LIMIT = 200  # newest sensor events of a boot
 ALARM_POINTS = ("alarm", "alarm_from", "limit", "rise")  # of an alarm event, besides the quantity that made it
@@ -157,17 +157,19 @@ class Reading:
         boot = self._rows("SELECT MAX(boot) FROM records WHERE life_id = ? AND stream IN (0, 1)", (life_id,))[0][0]
         for name in LASTING:
             newest = self._rows(
-                "SELECT r.boot, r.t_ms, r.received_ms, p.vs, r.id FROM records r JOIN points p ON p.record_id = r.id AND p.place = 0 "
+                "SELECT r.boot, r.t_ms, r.received_ms, COALESCE(p.vs, CAST(p.v AS INTEGER)), r.id FROM records r JOIN points p ON p.record_id = r.id AND p.place = 0 "
                 "WHERE r.life_id = ? AND r.stream = 1 AND r.kind IN (SELECT id FROM names WHERE name = ?) "
                 "ORDER BY r.boot DESC, r.seq DESC LIMIT 1",
                 (life_id, name),
             )
             if newest and (newest[0][0] == boot or (name == "alarm" and not self._back_to_normal(facts))):
-                facts.lasting[name] = newest[0][3]
+                facts.lasting[name] = str(newest[0][3])
                 if name == "alarm":
                     facts.alarm_since_ms = newest[0][1] if newest[0][1] is not None else newest[0][2]
                     facts.cause = self._cause(newest[0][4])
         told = facts.lasting.get("alarm")
+        if facts.lasting.get("season", "0") != "0":
+            facts.limits.pop("level", None)  # the season's own lines are in force, and they are not said
         facts.alarm = told if told in STATES else "normal" if facts.points else None
 
     def _cause(self, record_id: int) -> str | None:

@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.config import Config
-from gateway.quantities import display
+from gateway.quantities import display, drawn
 from gateway.reading import Reading
 from gateway.store import SqliteStore, StoreError
 from gateway.web.live import Live
@@ -131,14 +131,15 @@ class Pages:
         since_ms = _number(request, "since_ms", now_ms - hours * 3_600_000, 0, 2**53)
         columns = await self._ask(lambda reading: reading.series(*key, name, since_ms, 2**53, now_ms))
         found = next((q for q in station["quantities"] if q["name"] == name), None)
-        row = display(split(name)[0])
+        key_of_name = split(name)[0]
         about = {
             "node": key[1],
             "district": key[0],
             "name": name,
-            "label": found["label"] if found else row.label,
+            "label": found["label"] if found else display(key_of_name).label,
             "unit": found["unit"] if found else None,
-            "shown": found["shown"] if found else {"unit": row.unit, "factor": row.factor, "decimals": row.decimals},
+            "key": key_of_name,
+            "shown": drawn(key_of_name, found and found["unit"]),
             "now_ms": now_ms,
             "lines": found["limits"] if found else {},
         }

@@ -5,7 +5,7 @@ from typing import Any
 from gateway.config import Station
 from gateway.quantities import ITSELF, SUMMED, TREND, Shown, display, number, of_kind, place, text_of, usable
 from gateway.reading import Facts, limits_of
-from gateway.web.sentences import REASONS, amount, label_of, sensor_name, trend
+from gateway.web.sentences import CALIBRATION, FOULING, REASONS, amount, label_of, sensor_name, trend
 from gateway.wire import WORDS as SAID
 from gateway.wire import split
 from node.core.measurements import STATES
@@ -21,7 +21,7 @@ WORDS = {
 ORDER = ("danger", "warning", "alert", "unknown", "normal")
 QUALITY = {1: "good", 2: "good", 3: "suspect", 4: "failed", 9: "no reading"}
 AHEAD_MS = 300_000
-SMALL = 6  # quantities on a card besides the main one
+SMALL = 4  # quantities on a card besides the main one
 BESIDE_LEVEL = 3  # and on that of a gauge, whose level is what matters
 EVERY_PANEL_WELL = ("clean", "unknown")
 
@@ -34,6 +34,7 @@ def shown(facts: Facts, about: Station, now_ms: int, stale_s: int) -> dict[str, 
     contact = _contact(facts, seen_ms, now_ms, stale_s)
     state = _state(facts, main)
     lines = main["limits"]
+    grouped = groups(facts, stale_s)
     is_level = facts.main == "level"
     return {
         "district": facts.district,
@@ -61,7 +62,8 @@ def shown(facts: Facts, about: Station, now_ms: int, stale_s: int) -> dict[str, 
         "lines": lines,
         "bar": bar(main["v"] if main["ok"] else None, lines, None if is_level else 0),
         "quantities": quantities(facts, stale_s),
-        "small": small(facts, stale_s),
+        "groups": grouped,
+        "small": small(facts, grouped),
         "notes": _notes(facts, now_ms, state),
         "version": facts.version,
         "revision": facts.revision,
@@ -107,7 +109,7 @@ def quantities(facts: Facts, stale_s: int) -> list[dict[str, Any]]:
                 "quality": "old reading" if old else "good" if word else quality(point),
                 "text": (vs or "") if word else text_of(name, v, point.get("unit")) if v is not None else "–",
                 "word": word or key in SAID,
-                "shown": {"unit": row.unit, "factor": row.factor, "decimals": row.decimals},
+                "itself": key in ITSELF,
                 "limits": limits_of(facts, name),
             }
         )
@@ -166,24 +168,36 @@ def _many(values: list[float], row: Shown) -> str:
     return low if low == high else f"{low}–{high}"
 
 
-def small(facts: Facts, stale_s: int) -> list[dict[str, Any]]:
-    """What a card says besides its main quantity: the most telling ones, each kind once."""
+def groups(facts: Facts, stale_s: int) -> list[dict[str, Any]]:
+    """What can be drawn, each kind once, with what its newest values are: one number, a sum, or from lowest to highest."""
     told = []
-    for hours, mm in sorted(facts.rain_mm.items()):
-        told.append({"label": f"Rain {hours} h", "text": amount(mm, display("rain")), "ok": True})
-    keys = dict.fromkeys(split(name)[0] for name in sorted(facts.points, key=place))
-    for key in keys:
-        skipped = key == facts.main or key in ITSELF or key in SAID or key in SUMMED or key.startswith("unknown:")
-        if skipped or (facts.main == "level" and key in ("depth", "range")):
+    for key in dict.fromkeys(split(name)[0] for name in sorted(facts.points, key=place)):
+        if key in SAID or key.startswith("unknown:"):
             continue
         points = [facts.points[name] for name in of_kind(facts.points, key)]
+        if all(point.get("v") is None and point.get("q") != 9 for point in points):
+            continue  # a newer station's word
         good = [p for p in points if usable(p) and not _old(facts, p, stale_s)]
         row = display(key, points[0].get("unit"))
-        if len(good) == 1:
+        if key in SUMMED:
+            text = f"{amount(facts.rain_mm[24], row)} in 24 h" if 24 in facts.rain_mm else "–"
+        elif len(good) == 1:
             text = text_of(key, good[0]["v"], points[0].get("unit"))
         else:
             text = f"{_many([p['v'] for p in good], row)} {row.unit}".rstrip().replace(" %", "\u202f%") if good else "–"
-        told.append({"label": row.label, "text": text, "ok": bool(good)})
+        told.append({"key": key, "label": row.label, "text": text, "ok": bool(good), "count": len(points)})
+    return told
+
+
+def small(facts: Facts, grouped: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a card says besides its main quantity: the most telling ones."""
+    rain = display("rain")
+    told = [
+        {"label": f"Rain in {hours} h", "text": amount(mm, rain), "ok": True}
+        for hours, mm in sorted(facts.rain_mm.items())
+    ]
+    behind = ("depth", "range") if facts.main == "level" else ()
+    told += [g for g in grouped if g["key"] not in (facts.main, *behind, *SUMMED) and g["key"] not in ITSELF]
     return told[: BESIDE_LEVEL if facts.main == "level" else SMALL]
 
 
@@ -240,7 +254,7 @@ def _notes(facts: Facts, now_ms: int, state: str) -> list[str]:
         notes.append("sensor fault" if who == "level" else f"{sensor_name(who).lower()} fault")
     if facts.lasting.get("storage") == "fault":
         notes.append("storage fault")
-    notes += _panels(facts)
+    notes += _care(facts) + _panels(facts)
     if facts.points.get("lid", {}).get("vs") == "open":
         notes.append("lid open")
     if facts.points and facts.t_ms is None:
@@ -248,6 +262,19 @@ def _notes(facts: Facts, now_ms: int, state: str) -> list[str]:
     if facts.t_ms is not None and facts.t_ms - now_ms > AHEAD_MS:
         notes.append("clock is ahead")
     return notes
+
+
+def _care(facts: Facts) -> list[str]:
+    """What asks a person to look at a gauge."""
+    told = []
+    fouling, calibration = facts.lasting.get("fouling", "clear"), facts.lasting.get("calibration", "ok")
+    if fouling != "clear":
+        told.append(f"fouling: {FOULING.get(fouling, fouling)}")
+    if calibration != "ok":
+        told.append(CALIBRATION.get(calibration, calibration).lower())
+    if facts.lasting.get("season", "0") != "0":
+        told.append(f"levels of season {facts.lasting['season']}")
+    return told
 
 
 def _panels(facts: Facts) -> list[str]:

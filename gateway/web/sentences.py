@@ -15,6 +15,9 @@ REASONS = {
 }
 LINES = {"alert": "alert line", "warning": "warning line", "danger": "danger line"}
 
+FOULING = {"drift": "slow drift", "scatter": "readings scatter", "blocked": "stuck at its blanking distance"}
+CALIBRATION = {"ok": "Calibration done", "due_soon": "Calibration due soon", "due": "Calibration due"}
+
 Points = dict[str, dict[str, Any]]
 
 
@@ -28,7 +31,8 @@ def trend(change_h: float | None, key: str = "level") -> dict[str, str]:
     if abs(change) < steady:
         return {"arrow": "→", "words": "steady"}
     way = ("⇈" if change >= fast else "↑", "rising") if change > 0 else ("↓", "falling")
-    return {"arrow": way[0], "words": f"{way[1]} {abs(change):.{row.decimals}f} {row.unit}/h"}
+    unit = f" {row.unit}" if key == "level" else ""  # elsewhere it stands beside the value, and may be long
+    return {"arrow": way[0], "words": f"{way[1]} {abs(change):.{row.decimals}f}{unit}/h"}
 
 
 def label_of(name: str) -> str:
@@ -110,7 +114,7 @@ def _sensor(points: Points, vs: str) -> str:
     if vs == "ok":
         return f"{who} works again"
     reason = points.get("reason", {}).get("vs") or ""
-    return f"{who} {vs}{': ' + REASONS.get(reason, reason) if reason else ''}"
+    return f"{who} {vs}{': ' + REASONS.get(reason, reason).removeprefix('sensor ') if reason else ''}"
 
 
 def _storage(_points: Points, vs: str) -> str:
@@ -128,6 +132,11 @@ def _shelved(points: Points, _vs: str) -> str:
     )
 
 
+def _season(points: Points, _vs: str) -> str:
+    season = _v(points, "season") or 0
+    return f"Levels of season {season:.0f} are in force" if season else "The settings' own levels are in force"
+
+
 _SENTENCES = {
     "alarm": _alarm,
     "rise_alarm": _rise_alarm,
@@ -140,7 +149,10 @@ _SENTENCES = {
     "time_fix": lambda _points, vs: f"Clock set by {vs}",
     "acknowledged": lambda _points, vs: f"Acknowledged by {vs}",
     "lid": lambda _points, vs: f"Lid {vs}",
-    "diagnosis": lambda _points, vs: f"Panel: {vs}",
+    "fouling": lambda _points, vs: f"Fouling suspected: {FOULING.get(vs, vs)}" if vs != "clear" else "No longer fouled",
+    "calibration": lambda _points, vs: CALIBRATION.get(vs, f"Calibration {vs}"),
+    "season": _season,
+    "relay": lambda _points, vs: f"Relay {vs}",
 }
 
 

@@ -10,7 +10,7 @@
 
   let dismissed = false; // a person closed the station: don't open one unasked again
   let offset = 0, fixedNow = null; // wall: the server's clock minus ours; newest: the newest reading's time
-  let open = null, hours = 24, rows = [], lines = {}, fetching = null, again = false, chart = null;
+  let open = null, hours = 24, chosen = null, rows = [], about = null, fetching = null, again = false, chart = null;
 
   function setNow(ms) {
     if (root.dataset.clock === "newest") fixedNow = ms;
@@ -120,6 +120,7 @@
   function show(key, byHand) {
     for (const card of cards.querySelectorAll("[data-open]")) card.removeAttribute("data-open");
     open = key;
+    chosen = null;
     rows = [];
     const card = find(key);
     card.setAttribute("data-open", "");
@@ -128,7 +129,7 @@
     document.body.classList.toggle("detailed", !wide.matches);
     $("detail-title").textContent = card.querySelector(".open").textContent;
     $("detail-words").textContent = "";
-    $("events").replaceChildren();
+    for (const id of ["events", "quantities", "states"]) $(id).replaceChildren();
     $("source").textContent = "";
     if (byHand) $("detail-title").focus({ preventScroll: wide.matches });
     refresh(true);
@@ -153,21 +154,22 @@
 
   async function refresh(whole) {
     if (fetching) { again = again || (whole ? "whole" : "more"); return; }
-    const key = open, [district, node] = key.split("/");
+    const key = open, name = chosen, [district, node] = key.split("/");
     const from = now() - hours * 36e5;
-    const overlap = !whole && rows.length > 4 ? rows[rows.length - 4][0] : 0; // the last ones may have got their final flag
+    const more = !whole && rows.length > 4 && about.as !== "bars";
+    const overlap = more ? rows[rows.length - 4][0] : 0; // the last ones may have got their final flag
+    const which = `district=${district}` + (name ? `&name=${encodeURIComponent(name)}` : "");
     fetching = Promise.all([
-      get(`/api/stations/${node}/series?district=${district}&` + (overlap ? `since_ms=${overlap}` : `hours=${hours}`)),
+      get(`/api/stations/${node}/series?${which}&` + (overlap ? `since_ms=${overlap}` : `hours=${hours}`)),
       get(`/api/events?limit=30&node=${node}&district=${district}`),
-      get("/api/stations"),
+      get(`/api/stations?node=${node}&district=${district}`),
     ]);
     try {
       const [series, events, all] = await fetching;
-      if (key === open) {
-        const more = series.t_ms.map((t, i) => [t, series.v[i], series.q[i]]);
-        rows = (overlap ? rows.filter((row) => row[0] < overlap && row[0] >= from) : []).concat(more).slice(-CAP);
-        lines = series.lines;
-        draw(all.stations.find((s) => s.node === node && s.district === district), events.events);
+      if (key === open && name === chosen && all.stations.length) {
+        chosen = series.name;
+        take(series, overlap, from);
+        draw(all.stations[0], events.events);
       }
     } catch {
       $("chart-words").textContent = "The gateway did not answer; this drawing may be old.";
@@ -180,28 +182,91 @@
     }
   }
 
+  /* What came becomes `rows` of [ms, values, flags], in the unit a person reads. */
+  function take(series, overlap, from) {
+    let found = [series, ...series.more].map((one) => ({ name: one.name ?? series.name, v: one.v, q: one.q }));
+    const silent = (one) => one.v.every((v) => v == null);
+    if (!found.every(silent)) found = found.filter((one) => found.length === 1 || !silent(one));
+    const names = found.map((one) => one.name), { factor } = series.shown;
+    if (overlap && names.join() !== about.names.join()) { again = "whole"; return; }
+    const lines = Object.fromEntries(Object.entries(series.lines).map(([name, line]) => [name, line * factor]));
+    about = { ...series.shown, key: series.key, label: series.label, names, lines, stretch_ms: series.stretch_ms };
+    const came = series.t_ms.map((t, i) => [t, found.map(({ v }) => (v[i] == null ? null : v[i] * factor)), found.map(({ q }) => q[i])]);
+    rows = (overlap ? rows.filter((row) => row[0] < overlap && row[0] >= from) : []).concat(came).slice(-CAP);
+  }
+
+  const number = (v) => `${v.toFixed(about.decimals)}${about.unit === "°" ? "" : " "}${about.unit}`.trim();
+  const nameOf = (name) => {
+    const instance = Number(/:(\d+)$/.exec(name)?.[1] ?? 1);
+    return /^(panel|module|performance|soiling)_/.test(name) ? `Panel ${instance}` : `${about.label} ${instance}`;
+  };
+
   function draw(station, events) {
-    chart ??= Hydrograph.make($("chart"), pointed);
+    chart ??= Chart.make($("chart"), pointed);
     const to = Math.max(now(), rows.length ? rows[rows.length - 1][0] : 0);
-    chart.show(rows, lines, to - hours * 36e5, to);
+    chart.show(rows, about, to - hours * 36e5, to);
     pointed(null);
-    const levels = rows.filter((row) => row[1] != null && row[2] < 4).map((row) => row[1]);
-    const said = levels.length
-      ? `${rows.length} readings in ${words(hours)}: lowest ${Math.min(...levels).toFixed(2)} m, highest ${Math.max(...levels).toFixed(2)} m.`
-      : `No usable reading in ${words(hours)}.`;
+    const said = sentence();
     $("chart-words").textContent = said;
-    $("chart").setAttribute("aria-label", `Hydrograph of ${station.title}. ${said}`);
+    $("chart").setAttribute("aria-label", `${about.label} of ${station.title}. ${said}`);
     const state = station.silent ? `no contact, last known ${station.state_words.en.toLowerCase()}` : station.state_words.en.toLowerCase();
     const since = station.since_ms && station.state !== "unknown" ? ` since ${short(station.since_ms)}` : "";
     $("detail-words").textContent = [state + since, station.label, station.node, station.version && "firmware " + station.version].filter(Boolean).join(" · ");
     $("source").textContent = station.source ? "Source: " + station.source : "";
+    buttons(station.groups);
+    conditions(station.quantities);
     $("events").replaceChildren(...(events.length ? events.map(line) : [plain("Nothing has happened yet.")]));
+  }
+
+  /* The drawing in words. */
+  function sentence() {
+    const usable = rows.flatMap(([, v, q]) => v.filter((value, i) => value != null && q[i] < 4));
+    if (!usable.length) return `No usable reading in ${words(hours)}.`;
+    if (about.as === "bars") return `${number(usable.reduce((a, b) => a + b, 0))} in ${words(hours)}; each bar is ${stretch(about.stretch_ms)}.`;
+    const of = about.names.length > 1 ? ` of ${about.names.length}` : "";
+    return `${rows.length} readings${of} in ${words(hours)}: lowest ${number(Math.min(...usable))}, highest ${number(Math.max(...usable))}.`;
+  }
+
+  const stretch = (ms) => (ms < 36e5 ? `${ms / 6e4} minutes` : ms < 864e5 ? "an hour" : "a day");
+
+  function span(text, name) {
+    const made = document.createElement("span");
+    made.textContent = text;
+    if (name) made.className = name;
+    return made;
+  }
+
+  /* One button for each kind that can be drawn; they stay where they are, so that focus does too. */
+  function buttons(groups) {
+    const box = $("quantities"), old = new Map([...box.children].map((button) => [button.dataset.name, button]));
+    const made = groups.map((group) => {
+      const button = old.get(group.key) ?? Object.assign(document.createElement("button"), { type: "button" });
+      button.dataset.name = group.key;
+      button.setAttribute("aria-pressed", String(group.key === about.key));
+      if (button.textContent !== group.label + group.text) button.replaceChildren(span(group.label, "q-label"), span(group.text, group.ok ? "q-text" : "q-text none"));
+      return button;
+    });
+    if (made.length !== box.children.length || made.some((button, i) => box.children[i] !== button)) box.replaceChildren(...made);
+    box.hidden = made.length < 2;
+  }
+
+  /* What is said in words: the lid, each panel's diagnosis, what a newer station says. */
+  function conditions(quantities) {
+    const several = (q) => quantities.filter((other) => other.key === q.key).length > 1;
+    const said = quantities.filter((q) => q.word || q.name.startsWith("unknown:"));
+    $("states").replaceChildren(...said.map((q) => {
+      const item = document.createElement("li");
+      item.dataset.word = q.text;
+      item.append(span(several(q) ? `${q.label} ${q.instance}` : q.label), span(q.ok ? q.text : q.quality, "word"));
+      return item;
+    }));
   }
 
   const words = (h) => (h > 24 ? h / 24 + " days" : h + " hours");
 
   function plain(text) {
     const item = document.createElement("li");
+    item.className = "plain";
     item.textContent = text;
     return item;
   }
@@ -215,10 +280,26 @@
     return item;
   }
 
+  /* The reading under the pointer, else the newest: a sentence, or beside each name when there are several. */
   function pointed(row) {
     row ??= rows.length ? rows[rows.length - 1] : null;
-    $("at").textContent = row ? `${short(row[0])} · ${row[1] == null ? "no reading" : row[1].toFixed(3) + " m"} · ${QUALITY[row[2]] ?? ""}` : "";
+    const several = about.names.length > 1, value = (i) => (row?.[1][i] == null ? "–" : number(row[1][i]));
+    const all = several && row && about.many === "sum" ? ` · together ${number(row[1].reduce((a, b) => a + (b ?? 0), 0))}` : "";
+    const one = row && (row[1][0] == null ? "no reading" : `${exact(row[1][0])} · ${QUALITY[row[2][0]] ?? ""}`);
+    $("at").textContent = row ? short(row[0]) + (several ? all : " · " + one) : "";
+    const key = document.querySelector(".key"), marks = [$("key-suspect"), $("key-failed")];
+    marks.forEach((mark, i) => { mark.hidden = !rows.some(([, , q]) => q.includes(3 + i)); });
+    key.replaceChildren(...about.names.map((name, i) => {
+      const item = document.createElement("li"), swatch = span("", `k line s${several ? i % Chart.COLOURS : "-one"}`);
+      swatch.setAttribute("aria-hidden", "true");
+      item.append(swatch, several ? `${nameOf(name)} ` : about.label);
+      if (several) item.append(span(value(i), "k-value"));
+      return item;
+    }), ...marks);
   }
+
+  /* A level is read to the millimetre. */
+  const exact = (v) => (about.key === "level" ? `${v.toFixed(3)} m` : number(v));
 
   cards.addEventListener("click", (event) => {
     const card = event.target.closest(".card");
@@ -231,6 +312,14 @@
     const button = event.target.closest("button");
     if (!button) return;
     hours = Number(button.dataset.hours);
+    for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
+    refresh(true);
+  });
+
+  $("quantities").addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    chosen = button.dataset.name;
     for (const other of button.parentElement.children) other.setAttribute("aria-pressed", String(other === button));
     refresh(true);
   });
