@@ -50,6 +50,7 @@ class App:
         self._settings_lost = False
         self._sensor_bad = False
         self._told_state = 0
+        self._told_by = None  # the watch that makes the told state, None for the level
         self._told_rising = 0
         self._reported_ms = -1
         self._awaits_final = False  # the sample before was recorded
@@ -61,6 +62,8 @@ class App:
         self._rounds = None
         self._battery = None
         self._care = None
+        self._led = ports.outputs.get("led")
+        self._lit = 0
         self._books = Books(ports.storage, ports.clock, station.get("reset", "unknown"))
         self._sounder = Sounder(ports.outputs["siren"], ports.outputs["strobe"])
         self._compose(station, ports)
@@ -150,7 +153,17 @@ class App:
             own = gauge.due_in(now_ms)
             if own < wait:
                 wait = own
+        if self._led:
+            self._light()
         return _CONSOLE_MS if writing and wait > _CONSOLE_MS else wait
+
+    def _light(self):
+        """The LED: lit while a sample is taken, and as long as anything is alarmed."""
+        sampling = self.gauge.sampling if self.gauge else self.survey.sampling
+        lit = 1 if sampling or self._told_state else 0
+        if lit != self._lit:
+            self._lit = lit
+            self._led.set(lit)
 
     def _step_survey(self, now_ms):
         survey = self.survey
@@ -230,7 +243,11 @@ class App:
             state = survey.state
         old = self._told_state
         if state == old:
+            self._told_by = cause
             return
+        maker = cause
+        if state < old:
+            cause = self._told_by  # what has fallen
         crossed = (state if state > old else old) - 1
         changed = [(M.ALARM, 0, state), (M.ALARM_FROM, 0, old)]
         if cause:
@@ -244,6 +261,7 @@ class App:
             changed += [level, limit, (M.RISE, 0, gauge.rise.rate_mm_h())]
         if self._books.event(*changed):
             self._told_state = state
+            self._told_by = maker
 
     # What the console asks for
 
