@@ -19,7 +19,7 @@ from simulator.agenda import Agenda, Moment
 from simulator.broker import Broker, Outage
 from simulator.chips.a02yyuw import Faults
 from simulator.errors import InputError
-from simulator.furnish import Furnisher, check
+from simulator.furnish import Furnisher
 from simulator.intake import IngestCore, Intake
 from simulator.notes import Notes
 from simulator.scenario import BUILT_IN_HEIGHT_MM, Scenario, SeriesTable, StationsTable, unix_ms
@@ -27,6 +27,7 @@ from simulator.series import read
 from simulator.stations import Body, Ports, Station
 from simulator.surroundings import Surroundings
 from simulator.trace import Trace
+from simulator.troubles import check
 from simulator.world.river import Levels, River
 
 RECORDED = Path(__file__).parent / "recorded"

@@ -1,11 +1,9 @@
 """A station's buses and chips from its compiled description: whatever hardware/stations says is there hangs on the simulated bus of its kind.
 
-For each driver a function makes its chip, with truth from the surroundings and with the troubles that the scenario's spans give it. What can't befall a chip
-is refused, so that no scenario believes it tested something.
+Each chip is made with its truth from the surroundings and with the troubles that the scenario's spans give it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 
@@ -13,7 +11,7 @@ from node.core.hydrology import versine_ppm
 from node.drivers import catalog
 from simulator import noise
 from simulator.adapters import buses
-from simulator.adapters.buses import Bus, SerialChip, Spans, within
+from simulator.adapters.buses import Bus, SerialChip, Spans
 from simulator.agenda import Moment
 from simulator.chips import a02yyuw, i2c
 from simulator.chips.ads1115 import ADS1115
@@ -34,62 +32,18 @@ from simulator.chips.sps30 import SPS30
 from simulator.chips.switch import Switch
 from simulator.chips.tipping_bucket import Faults as BucketFaults
 from simulator.chips.tipping_bucket import TippingBucket
-from simulator.errors import InputError
 from simulator.surroundings import Surroundings, Truth, beam_mm
 from simulator.tables import SpanTable
+from simulator.troubles import Row, Troubled, rows_of
 
 _ADDRESSES = {"bme280": 0x76, "ina226": 0x40, "scd4x": 0x62, "sen5x": 0x69, "sht4x": 0x44}
 _ON_CONVERTER = ("ads1115", "current_loop", "reference_cell")
-_SERIAL = ("a02yyuw", "maxbotix", "modbus", "pms5003", "sps30")
-_OF_SERIAL = ("unplugged", "garbage", "wrong_chip", "silent")
-CAN_BEFALL = {
-    **dict.fromkeys(("maxbotix", "modbus", "pms5003", "sps30"), _OF_SERIAL),
-    "a02yyuw": ("unplugged", "garbage", "silent"),
-    **dict.fromkeys(_ADDRESSES, ("unplugged", "garbage", "wrong_chip", "silent")),
-    "ads1115": ("unplugged", "garbage", "wrong_chip", "silent"),
-    "current_loop": (
-        "unplugged",
-        "garbage",
-        "wrong_chip",
-        "silent",
-    ),  # unplugged: its wire is broken; the others are its converter's
-    "reference_cell": ("unplugged", "garbage", "wrong_chip", "silent"),  # its converter's: a broken wire is darkness
-    "ds18b20": ("unplugged", "garbage"),
-    "tipping_bucket": ("unplugged",),
-    "switch": (),
-    "battery": (),
-}
 _LEFT_OUT = {
     "panel_voltage": "battery",
     "panel_current": "charger_current",
     "panel_power": "battery",
 }  # no sun is needed for a value that nobody wants
 _TYPES = {"u16": (0, 0xFFFF), "s16": (-0x8000, 0x7FFF), "u32": (0, 0xFFFFFFFF), "s32": (-(1 << 31), (1 << 31) - 1)}
-_OF_BUS = ("i2c", "onewire", "uart")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of `sensors`; `number` is what events call it, None for the level and the battery."""
-
-    config: dict
-    number: int | None
-
-    @property
-    def driver(self) -> str:
-        return self.config["driver"]
-
-
-def rows_of(compiled: dict) -> list[Row]:
-    found = []
-    others = 0
-    for config in compiled["sensors"]:
-        if config["driver"] == "battery" or config.get("gives") == "level":
-            found.append(Row(config, None))
-        else:
-            found.append(Row(config, others))
-            others += 1
-    return found
 
 
 def gives(config: dict) -> tuple[str | None, ...]:
@@ -107,65 +61,6 @@ def usual_points(driver: str) -> tuple[str, ...]:
     module, kind = driver, catalog.OTHERS[driver]
     usual: tuple[str, ...] = getattr(import_module(f"node.drivers.{module}"), kind).GIVES
     return usual
-
-
-def check(compiled: dict, spans: Sequence[SpanTable]) -> None:
-    """InputError for a span that speaks of a sensor or a bus that this station has not, or of what can't befall it."""
-    rows = rows_of(compiled)
-    node = compiled["node"]
-    for span in spans:
-        if span.what == "storage":
-            continue
-        if span.what == "bus_low":
-            kind = compiled["pins"].get(span.bus or "", {}).get("kind")
-            if kind not in _OF_BUS:
-                there = [name for name, pin in sorted(compiled["pins"].items()) if pin["kind"] in _OF_BUS]
-                raise InputError(f"span bus_low of '{node}' needs a bus: allowed are {', '.join(there)}")
-            continue
-        row = next((row for row in rows if row.number == span.sensor and row.driver != "battery"), None)
-        if row is None:
-            numbers = [f"{r.number} {r.driver}" for r in rows if r.number is not None]
-            raise InputError(
-                f"span {span.what} of '{node}' speaks of "
-                + ("a level, which it has not" if span.sensor is None else f"sensor {span.sensor}")
-                + f"; it has {', '.join(numbers) or 'no others'}"
-            )
-        if span.what not in CAN_BEFALL[row.driver]:
-            can = ", ".join(CAN_BEFALL[row.driver]) or "nothing yet"
-            raise InputError(f"span {span.what} can't befall the {row.driver} of '{node}'; {can} can")
-
-
-class Troubled:
-    """A serial chip on a line that goes wrong in spans: noise for bytes, nothing, or its sister in its place."""
-
-    def __init__(self, chip: SerialChip, sister: SerialChip | None, key: int, spans: Mapping[str, Spans]) -> None:
-        self._chip = chip
-        self._sister = sister
-        self._key = key
-        self._garbage = spans.get("garbage", ())
-        self._silent = spans.get("silent", ()) + spans.get("bus_low", ())
-        self._swapped = spans.get("wrong_chip", ())
-
-    def hear(self, t_ms: int, data: bytes) -> None:
-        for chip in (self._chip, self._sister):
-            hear = getattr(chip, "hear", None)
-            if hear is not None and not within(t_ms, self._silent):
-                hear(t_ms, data)
-
-    def frames_into(self, fifo: bytearray, after_ms: int, now_ms: int, powered_ms: int, room: int) -> None:
-        heard = bytearray()
-        other = bytearray()
-        left = room - len(fifo)
-        self._chip.frames_into(heard, after_ms, now_ms, powered_ms, left)
-        if self._sister is not None:
-            self._sister.frames_into(other, after_ms, now_ms, powered_ms, left)
-        if within(now_ms, self._silent):
-            return
-        if within(now_ms, self._swapped):
-            heard = other
-        if within(now_ms, self._garbage):
-            heard = bytearray(noise.draw(self._key, now_ms << 8 | i) & 0xFF for i in range(len(heard)))
-        fifo += heard
 
 
 class Party:

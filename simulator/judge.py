@@ -2,9 +2,9 @@
 
 A series is a level, or any other quantity that a station watches (`simulator.watched`), in the quantity's own integers.
 
-The words are the design's. truth: the noiseless series, straight between points. crossing: the first truth sample at or above a level from below, armed again
-below level minus deadband. false alarm: a raise while the truth stays more than 20 mm (the quantity's margin) below the level for two samples either side. missed: a crossing that
-goes 20 mm above the level for longer than on_delay plus two samples, and no raise.
+The words are the design's. truth: the noiseless series, straight between points. crossing: the first truth sample at or above a level from below,
+armed again below level minus deadband. false alarm: a raise while the truth stays more than 20 mm (another quantity: its margin) below the level for
+two samples either side. missed: a crossing that goes 20 mm above the level for longer than on_delay plus two samples, and no raise.
 """
 
 from collections.abc import Iterator, Sequence
@@ -117,7 +117,9 @@ def judge(
 
 
 def _raised(alarms: Sequence[Said], crossing: Crossing, before_ms: int, rules: Rules) -> int | None:
-    """When the station's state reached the level for this crossing, whichever of its quantities made it. A sensor a few mm high may be early by some samples: then the state was there already."""
+    """When the station's state reached the level for this crossing, whichever of its quantities made it.
+
+    A sensor a few mm high may be early by some samples: then the state was there already."""
     since = None
     for said in alarms:
         if said.t_ms >= before_ms:

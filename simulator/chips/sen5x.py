@@ -47,7 +47,7 @@ class SEN5x(Chip):
             self._answer = sensirion.framed([name[i] << 8 | name[i + 1] for i in range(0, 32, 2)])
         elif data == b"\x02\x02":
             self._answer = sensirion.framed((1 if self._has_reading() else 0,))
-        elif data == b"\x03\xc4":
+        elif data == b"\x03\xc4" and not self.is_other_chip:
             self._answer = sensirion.framed(self._words())
             self._read_ms = t
         elif data == b"\x00\x21":

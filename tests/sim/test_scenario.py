@@ -79,12 +79,13 @@ def peaks(points: list[int]) -> list[int]:
 def test_peaks_stay_30_mm_away_from_every_line(name):
     chosen = scenario.load(name)
     seen = 0
-    for place in fleet.places(chosen, chosen.seed):
+    with_level = [place for place in fleet.places(chosen, chosen.seed) if place.has_level]
+    for place in with_level:
         for peak in peaks(list(place.river.points_mm)):
             for line in rules(place).levels:
                 assert abs(peak - line) >= MARGIN_MM, (place.node, peak, line)
             seen += 1
-    assert seen >= len(chosen.nodes())
+    assert seen >= len(with_level)
 
 
 def test_first_light_is_twelve_gauges_over_36_hours_with_one_outage():
