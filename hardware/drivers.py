@@ -11,6 +11,11 @@ from node.core import measurements, quantities
 
 # What is measured, as against what a station says of itself: the gauge's own, and all further rows of the table.
 MEASURED = ("level", "battery", *[row[0] for row in quantities.POINTS[len(measurements.POINTS) :]])
+# The firmware's own, of what sensors give: [panels], [care], [relay], and PM2.5.
+DERIVED = (
+    "panel_energy", "performance_ratio", "soiling_ratio", "diagnosis", "pm2_5_nowcast", "fouling", "calibration", "season", "relay",
+    "pm2_5_24h", "pm10_24h", "co2_8h",
+)  # fmt: skip
 INSTANCES = 16  # beyond, a point's id would be a setting's (measurements.OLD_SETTING)
 _KEY = re.compile(r"([a-z0-9_]+)(?::([1-9][0-9]?))?")
 _COMMON: Mapping[str, Mapping[str, Any]] = MappingProxyType({
@@ -81,6 +86,8 @@ def points_of(source: Source, driver: Driver, sensor: Mapping[str, Any], trail: 
                 (*trail, key or "gives"),
                 f"no quantity '{key:.40}'; there are {', '.join(MEASURED)}, and {MEASURED[2]}:2 to :{INSTANCES}",
             )
+        if key.split(":")[0] in DERIVED:
+            source.refuse((*trail, "gives"), f"'{key}' is made by the firmware; no sensor gives it")
         if key == "level" or key.startswith(("level:", "battery:")):
             source.refuse(
                 (*trail, "gives"), f"'{key}' can't be given by {driver.name}: a station has one level and one battery"

@@ -27,6 +27,30 @@ class NowCast:
         return ()
 
 
+class Mean:
+    """Over the newest whole `hours`, with three quarters of them there; 24 h of PM as the WHO's guidelines have it, 8 h of CO2 as at work."""
+
+    def __init__(self, source, hours, target, interval_s):
+        self._air = air.Air(max(1, 3600 // interval_s))
+        self._source = source
+        self._hours = hours
+        self._target = target
+        self._value = MISSING
+
+    def update(self, survey, flags, seconds):
+        if self._air.add(survey.value(self._source), seconds // 3600):
+            self._value = self._air.mean(self._hours)
+
+    def points(self):
+        return ((self._target, self._value),)
+
+    def changes(self):
+        return ()
+
+
+MEANS = ((Q.PM2_5, 24, Q.PM2_5_24H), (Q.PM10, 24, Q.PM10_24H), (Q.CO2, 8, Q.CO2_8H))
+
+
 class Tank:
     """How full, from the gauge's level: `height_mm` from `bottom_mm` above datum, shape box or lying."""
 

@@ -42,7 +42,7 @@ class Gauge:
         self._due = -1
         self._start = 0  # of the newest scheduled sample
         self._deadline = 0
-        self._sampling = False
+        self.sampling = False
         self._no_echo_seen = 0
         self._bad_seen = 0
         self._height = -1
@@ -89,7 +89,7 @@ class Gauge:
         self.alarm.configure(self._limits, get(S.LEVEL_DEADBAND), delays[0], delays[1], latched=get(S.LEVEL_LATCHED))
         self.alarm.shadow = get(S.ALARM_SHADOW)
         self._interval()
-        if not self._sampling:
+        if not self.sampling:
             self._due = -1
 
     def use_season(self, row):
@@ -109,8 +109,8 @@ class Gauge:
             self.last_sample_ms = now_ms
         decided = False
         if diff(self._due, now_ms) <= 0:
-            if not self._sampling:
-                self._sampling = True
+            if not self.sampling:
+                self.sampling = True
                 self.last_sample_ms = now_ms
                 self._deadline = add(now_ms, _BURST_LIMIT_MS)
                 self._due = add(now_ms, self._ranger.start())
@@ -119,7 +119,7 @@ class Gauge:
                 if count < _FRAMES and diff(self._deadline, now_ms) > 0:
                     self._due = add(now_ms, _LOOK_AGAIN_MS)
                 else:
-                    self._sampling = False
+                    self.sampling = False
                     self._ranger.stop()
                     self.decide(count, now_ms, t_s)
                     self._schedule(now_ms)

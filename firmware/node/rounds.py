@@ -16,10 +16,15 @@ def compose(station, others, settings, gauge, outputs):
     given = [i for sensor in sensors for i in sensor.ids]
     derived = []
     relay = None
+    interval_s = settings.get(S.SAMPLE_INTERVAL)
     if Q.PM2_5 in given:
         from node.derive import NowCast
 
-        derived.append(NowCast(settings.get(S.SAMPLE_INTERVAL)))
+        derived.append(NowCast(interval_s))
+    if Q.PM2_5 in given or Q.CO2 in given:
+        from node.derive import MEANS, Mean
+
+        derived += [Mean(source, hours, target, interval_s) for source, hours, target in MEANS if source in given]
     if station.get("tank"):
         from node.derive import Tank
 

@@ -120,7 +120,7 @@ class Survey:
         self._measured = []  # the round's points, without derived ones
         self._settings = settings
         self._due = -1
-        self._active = False
+        self.sampling = False
         self.configure()
 
     def configure(self):
@@ -138,10 +138,10 @@ class Survey:
             self._due = now_ms
         if self._relay:
             self._relay.guard(self)
-        if not self._active:
+        if not self.sampling:
             if diff(self._due, now_ms) > 0:
                 return False
-            self._active = True
+            self.sampling = True
             self.last_sample_ms = now_ms
             self._due = schedule.next_start(self._due, self.interval_ms, now_ms)
             for sensor in self.sensors:
@@ -152,7 +152,7 @@ class Survey:
             if diff(waiting.due, now_ms) <= 0:
                 waiting.act(now_ms)
             return False
-        self._active = False
+        self.sampling = False
         self.round_s = self.uptime_s
         self._measured = self._gather()
         flags, seconds, _ = moment()
@@ -164,7 +164,7 @@ class Survey:
 
     def due_in(self, now_ms):
         """Milliseconds until `step` has work."""
-        if not self._active:
+        if not self.sampling:
             wait = diff(self._due, now_ms) if self._due >= 0 else 0
             return wait if wait > 0 else 0
         waiting = self._next()

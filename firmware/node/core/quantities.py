@@ -50,6 +50,10 @@ POINTS = measurements.POINTS + (
     ("calibration", None, 0, 0, 2, ("ok", "due_soon", "due")),
     ("season", None, 0, 0, 255, None),  # 0: the settings' own levels
     ("relay", None, 0, 0, 1, ("off", "on")),
+    # Means over a standard's hours
+    ("pm2_5_24h", "ug/m3", 1, 0, 100000, None),
+    ("pm10_24h", "ug/m3", 1, 0, 100000, None),
+    ("co2_8h", "ppm", 0, 0, 40000, None),
 )
 
 (
@@ -57,5 +61,5 @@ POINTS = measurements.POINTS + (
     IRRADIANCE, MODULE_TEMPERATURE, PANEL_VOLTAGE, PANEL_CURRENT, PANEL_POWER, PANEL_ENERGY, PERFORMANCE_RATIO, SOILING_RATIO, DIAGNOSIS,
     TEMPERATURE, HUMIDITY, PRESSURE, CO2, PM1, PM2_5, PM4, PM10, PM2_5_NOWCAST, VOC_INDEX, NOX_INDEX, SOUND_LEVEL, WIND_SPEED, WIND_DIRECTION,
     CHARGER_CURRENT, CHARGER_VOLTAGE, ENCLOSURE_HUMIDITY, ENCLOSURE_TEMPERATURE, LID, SIREN_CURRENT,
-    FOULING, CALIBRATION, SEASON, RELAY,
+    FOULING, CALIBRATION, SEASON, RELAY, PM2_5_24H, PM10_24H, CO2_8H,
 ) = range(len(measurements.POINTS), len(POINTS))  # fmt: skip

@@ -10,22 +10,22 @@ import json
 from node.core import fixed
 
 ROWS = (
-    ("level.alert", "m", 3, 600, -10000, 30000, "alert (waspada) from this level above gauge datum"),
-    ("level.warning", "m", 3, 1000, -10000, 30000, "warning (amaran) from this level"),
-    ("level.danger", "m", 3, 1500, -10000, 30000, "danger (bahaya) from this level"),
-    ("level.deadband", "m", 3, 50, 0, 2000, "a level is left only this far below its line"),
-    ("level.on_delay", "s", 0, 0, 0, 3600, "how long the water must stay above a line"),
-    ("level.off_delay", "s", 0, 120, 0, 3600, "how long it must stay below line and deadband"),
-    ("level.latched", None, 0, 0, 0, 1, "1: an alarm stays until it is acknowledged"),
-    ("rise.limit", "m", 3, 300, 0, 5000, "rise within the window that raises an alarm, 0 is off"),
+    ("level.alert", "m", 3, 600, -10000, 30000, "alert (waspada), above gauge datum"),
+    ("level.warning", "m", 3, 1000, -10000, 30000, "warning (amaran)"),
+    ("level.danger", "m", 3, 1500, -10000, 30000, "danger (bahaya)"),
+    ("level.deadband", "m", 3, 50, 0, 2000, "a state ends this far below its line"),
+    ("level.on_delay", "s", 0, 0, 0, 3600, "time above a line before it counts"),
+    ("level.off_delay", "s", 0, 120, 0, 3600, "time below before a state ends"),
+    ("level.latched", None, 0, 0, 0, 1, "1: stays until acknowledged"),
+    ("rise.limit", "m", 3, 300, 0, 5000, "alarm on this rise in the window; 0 off"),
     ("rise.window", "s", 0, 900, 300, 3600, "window of the rise"),
     ("alarm.shadow", None, 0, 0, 0, 1, "1: decide and report, sound nothing"),
     ("siren.from", None, 0, 1, 1, 4, "siren from state 1 alert, 2 warning, 3 danger; 4 never"),
     ("sensor.height", "m", 3, 4500, 0, 30000, "sensor face above gauge datum"),
     ("sample.interval", "s", 0, 60, 5, 3600, "between samples in state normal"),
     ("sample.alarm_interval", "s", 0, 15, 2, 3600, "between samples from state alert on"),
-    ("report.interval", "s", 0, 60, 5, 3600, "between reports in state normal; else every sample"),
-    ("battery.low", "V", 3, 11500, 0, 30000, "below it a calm station samples three times less often"),
+    ("report.interval", "s", 0, 60, 5, 3600, "between reports while normal"),
+    ("battery.low", "V", 3, 11500, 0, 30000, "below it, calm stations sample a third as often"),
 )
 
 (
