@@ -8,6 +8,7 @@ from typing import Any
 
 from hardware import memory
 from hardware.drivers import DRIVERS, MEASURED, Driver, points_of
+from hardware.extras import SPECS, derived, read_extras
 from hardware.pins import check_pins
 from hardware.shape import ROOM, Source, Trail, read, table
 from node.core import hydrology, limits, settings
@@ -17,9 +18,12 @@ from simulator.errors import InputError
 STATIONS = ROOM / "stations"
 BOARDS = ROOM / "boards"
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
-KEYS = ("about", "board", "watch", "sheet", "pins", "sensors", "settings", "seasons", "watchdog_s")
+KEYS = (
+    "about", "board", "watch", "sheet", "pins", "sensors", "settings", "seasons", *SPECS, "rise_median_of", "watchdog_s"
+)  # fmt: skip
 OVERRIDES = ("settings", "wifi", "broker", "time", "watchdog_s")
 MOST_SENSORS = 32
+CONVERTERS = ("ads1115", "reference_cell")  # several may read one ADS1115: they take turns
 
 _BOARD: dict[str, dict[str, Any]] = {
     "name": {"text": ".+", "required": True, "about": "the name on the box"},
@@ -83,14 +87,18 @@ class Station:
         self.pins = check_pins(source, values.get("pins", {}), self.board)
         self.sensors: list[dict[str, Any]] = []
         self.points: list[tuple[str, int]] = []
+        self.watch: list[str] = []
         self._gather()
         for key in self.sheet.get("operators_only", ()):
             if key not in MEASURED:
                 source.refuse(("sheet", "operators_only"), f"no quantity '{key:.40}'; there are {', '.join(MEASURED)}")
-        self.watch = self._watch()
-        self.settings = self._settings(values.get("settings", {}))
+        given = {key for key, _ in self.points}
         self.seasons = self._seasons()
-        self.watchdog_s = self._watchdog()
+        self.extras = read_extras(source, self.pins, given, self.seasons)
+        self.derived = derived(given, self.extras)
+        self.watch = self._watch(given | self.derived)
+        self.settings = self._settings(values.get("settings", {}))
+        self.numbers = self._numbers()
         self._fits_the_board()
 
     def _text(self, key: str) -> str:
@@ -163,20 +171,10 @@ class Station:
                 ("pins", bus, "baud"),
                 f"{driver.name} speaks at {driver.baud} baud, '{bus}' at {pins.get('baud', 9600)}",
             )
-        address = sensor.get("address", driver.address)
         for other in self.sensors:
-            if other["bus"] != bus:
-                continue
-            if driver.bus != "i2c":
-                source.refuse(
-                    (*trail, "bus"),
-                    f"'{bus}' serves {other['driver']} already; only an I2C bus takes more than one sensor",
-                )
-            if other.get("address", DRIVERS[other["driver"]].address) == address:
-                source.refuse(
-                    (*trail, "address"),
-                    f"address {address:#x} on '{bus}' is {other['driver']}'s already; give each chip its own",
-                )
+            problem = _clash(other, sensor, bus) if other["bus"] == bus else ""
+            if problem:
+                source.refuse((*trail, "bus"), problem)
 
     def _try(self, driver: Driver, sensor: dict[str, Any], trail: Trail, level: bool) -> None:
         """The driver itself says what it can't be made with."""
@@ -195,11 +193,8 @@ class Station:
 
     # Settings
 
-    def _watch(self) -> list[str]:
+    def _watch(self, given: set[str]) -> list[str]:
         watch = self.source.values.get("watch", [])
-        given = {key for key, _ in self.points}
-        if "pm2_5" in given:
-            given.add("pm2_5_nowcast")
         if not isinstance(watch, list):
             self.source.refuse(("watch",), "'watch' must be a list of quantities")
         for key in watch:
@@ -265,11 +260,13 @@ class Station:
             found.append(values)
         return found
 
-    def _watchdog(self) -> int | None:
-        value = self.source.values.get("watchdog_s")
-        if value is not None and not (type(value) is int and 0 <= value <= 3600):
-            self.source.refuse(("watchdog_s",), "watchdog_s must be 0 (off) to 3600")
-        return value
+    def _numbers(self) -> dict[str, int]:
+        specs: dict[str, dict[str, Any]] = {
+            "rise_median_of": {"choices": [1, 3]},
+            "watchdog_s": {"low": 0, "high": 3600},
+        }
+        values = self.source.values
+        return table(self.source, {key: values[key] for key in specs if key in values}, specs)
 
     def _fits_the_board(self) -> None:
         needs = memory.mpy_bytes(self.as_data())
@@ -287,11 +284,7 @@ class Station:
         data: dict[str, Any] = {"sensors": self.sensors, "settings": self.settings, "pins": self.pins}
         if self.watch:
             data["watch"] = self.watch
-        if self.seasons:
-            data["seasons"] = self.seasons
-        if self.watchdog_s is not None:
-            data["watchdog_s"] = self.watchdog_s
-        return data
+        return {**data, **self.extras, **self.numbers}
 
     def compiled(self, node: str, district: str, life: str, seed: int = 1, **overrides: Any) -> dict[str, Any]:
         path = self.source.path
@@ -315,6 +308,28 @@ class Station:
         for key, value in overrides.items():
             data[key] = self._settings(value, self.settings) if key == "settings" else value
         return data
+
+
+def _clash(one: Mapping[str, Any], other: Mapping[str, Any], bus: str) -> str:
+    """Why these two can't share a bus, or nothing. Sensors of the rounds take turns on theirs, a level's burst waits for nobody."""
+    drivers = (DRIVERS[one["driver"]], DRIVERS[other["driver"]])
+    level = "level" in (one.get("gives"), other.get("gives"))
+    kind = drivers[0].bus
+    addresses = [sensor.get("address", driver.address) for sensor, driver in zip((one, other), drivers, strict=True)]
+    if kind == "i2c":
+        converters = all(driver.name in CONVERTERS for driver in drivers)
+        if addresses[0] == addresses[1] and (level or not converters):
+            return f"address {addresses[0]:#x} on '{bus}' is {drivers[0].name}'s already; give each chip its own"
+        return ""
+    if kind == "uart" and not level and {driver.name for driver in drivers} == {"modbus"}:
+        if None in addresses or addresses[0] == addresses[1]:
+            return f"two transmitters on '{bus}' need an 'address' each, and not the same"
+        return ""
+    if kind == "onewire":
+        if "rom" not in one or "rom" not in other or one["rom"] == other["rom"]:
+            return f"two thermometers on '{bus}' need a 'rom' each, and not the same"
+        return ""
+    return f"'{bus}' serves {drivers[0].name} already, and nothing else can be on it"
 
 
 def boards() -> list[str]:

@@ -26,8 +26,11 @@ LAZY: Mapping[str, str] = {
     "node/core/limits.py": "watch",
     "node/core/hydrology.py": "mount",
     "node/rounds.py": "others",
-    "node/derive.py": "pm2_5",
+    "node/derive.py": "derived",
+    "node/derive_panels.py": "panels",
+    "node/care.py": "care",
     "node/drivers/roles.py": "registers",
+    "node/core/quantities.py": "care",
     "node/esp32/i2c.py": "i2c",
     "node/esp32/onewire_bus.py": "onewire",
     "node/esp32/contacts.py": "contact",
@@ -59,11 +62,12 @@ def _traits(station: Mapping[str, Any]) -> set[str]:
                 *[row["gives"] for row in sensor.get("registers", sensor.get("channels", ()))],
             ]
             if sensor["driver"] in ("pms5003", "sen5x", "sps30") or "pm2_5" in given:
-                traits.add("pm2_5")
+                traits.add("derived")
             if "registers" in sensor:
                 traits.add("registers")
-    if station.get("watch"):
-        traits.add("watch")
+    traits |= {name for name in ("watch", "panels", "care") if station.get(name)}
+    if station.get("tank") or station.get("relay"):
+        traits |= {"derived", "others"}
     for pins in station["pins"].values():
         traits.add("contact" if pins["kind"] in ("pulses", "switch") else pins["kind"])
     return traits

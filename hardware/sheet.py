@@ -9,8 +9,6 @@ from node.core import fixed, settings
 
 _LANGUAGE_NAMES = {"en": "English", "ms": "Bahasa Melayu", "id": "Bahasa Indonesia"}
 _UNIT_NAMES = {"Cel": "°C", "/100": "%", "/": "1", "ug/m3": "µg/m³", "W/m2": "W/m²", "%RH": "% RH", None: ""}
-# Until the firmware takes the season's lines by itself (a test holds this sentence to it).
-SET_BY_HAND = "A season's levels are set on the station when the season begins: this version of the firmware does not change them by itself."
 _DAYS = "from {}-{} to {}-{}"
 
 
@@ -63,8 +61,9 @@ def _grouped(station: Station) -> list[tuple[str, int, str]]:
         name = key.split(":")[0]
         count, driver = found.get(name, (0, station.sensors[number]["driver"]))
         found[name] = (count + 1, driver)
-    if "pm2_5" in found:
-        found["pm2_5_nowcast"] = (1, "")
+    for key in [key for key in QUANTITIES if key in station.derived]:
+        count = len([other for other in station.derived if other.split(":")[0] == key])
+        found[key] = (count, "")
     return [(key, count, driver) for key, (count, driver) in found.items()]
 
 
@@ -97,8 +96,6 @@ def _levels(station: Station) -> list[str]:
         "",
     ]
     lines += _table(head, rows)
-    if station.seasons:
-        lines += [SET_BY_HAND, ""]
     for begin, end, *levels in station.seasons:
         when = _DAYS.format(*[f"{part:02}" for day in (begin, end) for part in (day // 100, day % 100)])
         texts = [f"{name} {fixed.text(level, 3)} m" for name, level in zip(STATES["en"][1:], levels, strict=True)]

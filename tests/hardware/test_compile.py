@@ -12,12 +12,14 @@ from hardware.compile import STATIONS, Station, compile_station, shipped
 from hardware.shape import Source
 from node.app import App
 from node.core import hydrology
+from node.drivers.ds18b20 import crc8
 from simulator.errors import InputError
 from tests.hardware.null_ports import ports, turn
 
 RIVER = (STATIONS / "river_gauge.toml").read_text(encoding="utf-8")
 POLE = (STATIONS / "weather_pole.toml").read_text(encoding="utf-8")
 TIDE = (STATIONS / "tide_gauge.toml").read_text(encoding="utf-8")
+TANK = (STATIONS / "storage_tank.toml").read_text(encoding="utf-8")
 PV = (STATIONS / "pv_monitor.toml").read_text(encoding="utf-8")
 WHERE = ("dr01", "demo", "5eed0001")
 
@@ -61,7 +63,7 @@ def test_a_value_left_out_is_null_on_the_board():
 
 
 def test_seasons_are_what_the_core_takes():
-    seasons = compile_station("tide_gauge", *WHERE)["seasons"]
+    seasons = compile_station("tide_gauge", *WHERE)["care"]["seasons"]
     hydrology.check_seasons(seasons)
     assert seasons == [[1015, 215, 2400, 2700, 3000]]
 
@@ -110,11 +112,22 @@ REFUSED = [
     (POLE, 'gives = ["co2", "", ""]', 'gives = ["co2"]', "gives: 1 keys for the 3 values co2, temperature, humidity"),
     (POLE, 'gives = ["co2", "", ""]', 'gives = ["co2:17", "", ""]', "no quantity 'co2:17'"),
     (POLE, "address = 0x41", "address = 0x40", "address 0x40 on 'i2c1' is ina226's already; give each chip its own"),
-    (POLE, 'bus = "uart2"', 'bus = "uart1"', "'uart1' serves a02yyuw already; only an I2C bus takes more than one"),
+    (POLE, 'bus = "uart2"', 'bus = "uart1"', "'uart1' serves a02yyuw already, and nothing else can be on it"),
     (POLE, "assumes_cc = 2000", "assumes_cc = 20000", "sensors[1].assumes_cc is 20000; allowed are whole numbers from"),
     (POLE, 'type = "u16"', 'type = "u8"', "registers[1].type is 'u8'; allowed are u16, s16, u32, s32, f32"),
     (POLE, "shunt_uohm = 20000", "shunt_uohm = 5", "ina226: shunt_uohm is 10 to 100000000"),
     (POLE, "uv_at_1000 = 75000", "uv_at_1000 = 0", "uv_at_1000 is 0; allowed are whole numbers from 1000"),
+    (PV, "address = 0x48", "address = 0x40", "sensors[1].address is 64; allowed are"),
+    (PV, "300, 300, 300]", "300, 300, 300, 300]", "[panels] with 9 panels needs 'panel_power:9', and no sensor gives it"),
+    (PV, "300, 300, 300]", "300, 300, 3000]", "panels.peak_w is [300, 300, 300, 300, 300, 300, 300, 3000]; allowed is a list"),
+    (TANK, 'output = "valve"', 'output = "siren"', "relay: no output 'siren' to switch; there are valve"),
+    (TANK, 'of = "fill"', 'of = "level"', "relay: 'level' is not among what can"),
+    (TANK, "off_above = 500", "off_above = 300", "relay: on_below must lie under off_above"),
+    (TANK, "max_on_s = 3600", "", "relay lacks 'max_on_s'; allowed are whole numbers from 1 to 86400"),
+    (TANK, "[relay]", "[tank]\nheight_mm = 5000\n[relay]", "[tank] is of a level, and no sensor gives one"),
+    (RIVER, "[settings]", "[care]\nblanking = 30\n[settings]", "unknown key 'blanking' in care; allowed are blanking_mm"),
+    (RIVER, "[settings]", "[care]\nblanking_mm = 30\n[settings]", "take one with PSRAM"),
+    (RIVER, "[sheet]", "rise_median_of = 2\n[sheet]", "rise_median_of is 2; allowed are 1, 3"),
     (TIDE, 'from = "10-15"', 'from = "13-15"', "season 1: 1315 is no month and day"),
     (TIDE, 'alert = "2.400 m"', 'alert = "4 m"', "season 1: levels out of order"),
     (TIDE, 'alert = "2.400 m"', 'alert = "4 ft"', "level.alert is in m, not ft"),
@@ -132,6 +145,75 @@ def test_what_can_not_run_is_refused_in_one_sentence(text, old, new, says, tmp_p
     assert says in sentence, sentence
     assert sentence.startswith(str(tmp_path / "s.toml"))
     assert "\n" not in sentence
+
+
+MODBUS = """
+[[sensors]]
+driver = "modbus"
+bus = "uart2"
+address = %d
+registers = [{ register = 0, gives = "%s" }]
+"""
+WIRE = """
+[[sensors]]
+driver = "ds18b20"
+bus = "onewire1"
+gives = "module_temperature:%d"
+rom = "%s"
+"""
+LOOP = """driver = "current_loop"
+bus = "i2c0"
+gives = "level"
+input = "3"
+range_mv = 4096
+shunt_mohm = 100000
+at_20ma_mm = 5000
+"""
+CELL = """
+[[sensors]]
+driver = "ads1115"
+bus = "i2c0"
+channels = [{ input = "2", range_mv = 4096, gives = "charger_voltage", steps_per_v = 5700 }]
+"""
+
+
+def test_transmitters_share_a_line_by_their_addresses(tmp_path):
+    more = POLE.replace("\n[[sensors]]", MODBUS % (2, "depth") + "\n[[sensors]]", 1)
+    station = station_of(more, tmp_path)
+    assert [key for key, _ in station.points].count("depth") == 1
+    with pytest.raises(InputError, match="two transmitters on 'uart2' need an 'address' each, and not the same"):
+        station_of(POLE.replace("\n[[sensors]]", MODBUS % (1, "depth") + "\n[[sensors]]", 1), tmp_path)
+
+
+def rom(number):
+    """A thermometer's own number, with its CRC."""
+    first = bytes((0x28, number, 0, 0, 0, 0, 0))
+    return (first + bytes((crc8(first, 7),))).hex()
+
+
+def test_thermometers_share_a_wire_by_their_numbers(tmp_path):
+    base = PV.replace('gives = "module_temperature"', f'gives = "module_temperature"\nrom = "{rom(1)}"')
+    more = WIRE % (2, rom(2)) + WIRE % (3, rom(3)) + "\n[panels]"
+    station = station_of(base.replace("\n[panels]", more), tmp_path)
+    assert "module_temperature:3" in [key for key, _ in station.points]
+    with pytest.raises(InputError, match="two thermometers on 'onewire1' need a 'rom' each"):
+        station_of(PV.replace("\n[panels]", WIRE % (2, rom(2)) + "\n[panels]"), tmp_path)
+
+
+def test_two_drivers_of_the_rounds_share_a_converter_and_a_level_shares_it_with_none(tmp_path):
+    assert station_of(PV.replace("\n[panels]", CELL + "\n[panels]"), tmp_path).sensors[-1]["driver"] == "ads1115"
+    with pytest.raises(InputError, match="address 0x48 on 'i2c0' is ads1115's already"):
+        station_of(TANK.replace("\n[relay]", "\n[[sensors]]\n" + LOOP + "\n[relay]"), tmp_path)
+
+
+def test_a_tank_tells_its_fill_from_the_level(tmp_path):
+    begin, end = TANK.index('driver = "ads1115"'), TANK.index("\n[[sensors]]", TANK.index('driver = "ads1115"'))
+    station = station_of(TANK[:begin] + LOOP + "\n[tank]\nheight_mm = 5000\n" + TANK[end:], tmp_path)
+    assert station.compiled(*WHERE)["tank"] == {"height_mm": 5000}
+    assert {"fill", "relay"} <= station.derived
+    app = App(station.compiled(*WHERE), ports(station.as_data()))
+    turn(app)
+    assert app.gauge and app.survey
 
 
 def test_what_is_said_beside_the_file_is_checked_too():
