@@ -14,7 +14,8 @@ from node.core.measurements import STATES
 
 TREND_MS = 30 * 60_000
 EVENTS_LIMIT = 500
-LASTING = ("alarm", "rise_alarm", "storage", "fouling", "calibration", "season")  # events that hold until the next of their kind, within a boot
+# events that hold until the next of their kind, within a boot
+LASTING = ("alarm", "rise_alarm", "storage", "fouling", "calibration", "season")
 LOOK_BACK = 240  # records in which each of a station's kinds of record is looked for: a gauge and its other sensors have their own
 FAULTS_LIMIT = 200  # newest sensor events of a boot
 ALARM_POINTS = ("alarm", "alarm_from", "limit", "rise")  # of an alarm event, besides the quantity that made it
@@ -157,7 +158,8 @@ class Reading:
         boot = self._rows("SELECT MAX(boot) FROM records WHERE life_id = ? AND stream IN (0, 1)", (life_id,))[0][0]
         for name in LASTING:
             newest = self._rows(
-                "SELECT r.boot, r.t_ms, r.received_ms, COALESCE(p.vs, CAST(p.v AS INTEGER)), r.id FROM records r JOIN points p ON p.record_id = r.id AND p.place = 0 "
+                "SELECT r.boot, r.t_ms, r.received_ms, COALESCE(p.vs, CAST(p.v AS INTEGER)), r.id "
+                "FROM records r JOIN points p ON p.record_id = r.id AND p.place = 0 "
                 "WHERE r.life_id = ? AND r.stream = 1 AND r.kind IN (SELECT id FROM names WHERE name = ?) "
                 "ORDER BY r.boot DESC, r.seq DESC LIMIT 1",
                 (life_id, name),

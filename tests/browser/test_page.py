@@ -1,41 +1,22 @@
 """The page in a real Chromium, on a real gateway and broker: states, live changes, the hydrograph, weight, trouble, phone."""
 
-import re
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.broker import free_port
+from tests.browser.viewing import DESKTOP, PHONE, View
 from tests.gateway.district import alarm, pack, reading, settings, status, topic
 from tests.gateway.running import Broker, Gateway, publisher, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker]
 
 BUDGET_BYTES = 300_000
-ARGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
 STATIONS = "".join(
     f'[stations.dr{i:02}]\ntitle = "Gauge {i}"\nlabel = "{"recorded" if i == 1 else "synthetic"}"\nsource = "Source {i}"\n'
     for i in range(1, 6)
 )
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: make test installs it")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("needs chromium: make test installs it")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -89,37 +70,6 @@ def _speak(client, node, peak, state, blind=False):
     if blind:
         fault = pack(1, 1, {"n": "sensor", "vs": "fault"}, {"n": "reason", "vs": "no_answer"}, node=node, bt=now)
         say(client, "event", fault, node)
-
-
-class View:
-    """A page and everything that went wrong in it."""
-
-    def __init__(self, browser, gateway, size, scheme="light"):
-        self.context = browser.new_context(
-            viewport=size, color_scheme=scheme, locale="en-GB", timezone_id="Asia/Kuching"
-        )
-        self.page = self.context.new_page()
-        self.wrong = []
-        self.bytes = 0
-        self.hosts = set()
-        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type in ("error", "warning") else None)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda r: self.hosts.add(re.sub(r"^\w+://([^/]+)/.*", r"\1", r.url)))
-        network = self.context.new_cdp_session(self.page)
-        network.send("Network.enable")
-        network.on("Network.loadingFinished", self._count)
-        self.address = f"127.0.0.1:{gateway.web_port}"
-        self.page.goto(f"http://{self.address}/")
-        self.page.wait_for_selector('#live[data-live="live"]')
-
-    def _count(self, event):
-        self.bytes += int(event["encodedDataLength"])
-
-    def card(self, title):
-        return self.page.locator(".card", has=self.page.get_by_role("button", name=title, exact=True))
-
-    def close(self):
-        self.context.close()
 
 
 @pytest.fixture

@@ -33,7 +33,9 @@ def point(name: str, value: float | str, q: int = M.FLAG_PASS) -> tuple[int, int
     return index(name), q, round(value * 10 ** row[2])
 
 
-def packed(node: str, stream: int, seq: int, seconds: float, points: list[tuple[int, int, int]], boot: int = 1) -> bytes:
+def packed(
+    node: str, stream: int, seq: int, seconds: float, points: list[tuple[int, int, int]], boot: int = 1
+) -> bytes:
     """One record's pack."""
     log = journal.Log(Memory(), M.STREAMS[stream], boot, 65536, 4)
     log.seq = seq - 1
@@ -51,7 +53,9 @@ def alarm(node: str, seq: int, seconds: float, to: str, before: str, cause: str,
     new, old = M.STATES.index(to), M.STATES.index(before)
     first = limits.first_of(cause) + max(new, old) - 1
     line = (M.NEW_SETTING + first, 0, limits.ROWS[first][3])
-    return packed(node, journal.EVENT, seq, seconds, [(M.ALARM, 0, new), (M.ALARM_FROM, 0, old), point(cause, value), line])
+    return packed(
+        node, journal.EVENT, seq, seconds, [(M.ALARM, 0, new), (M.ALARM_FROM, 0, old), point(cause, value), line]
+    )
 
 
 def fault(node: str, seq: int, seconds: float, number: int, reason: str | None = MISSING) -> bytes:
@@ -92,7 +96,13 @@ def panels(part: float) -> Said:
 
 def rain(part: float) -> Said:
     heavy = 44.0 * math.exp(-(((part - 0.7) / 0.06) ** 2))
-    return {"rain": round(heavy / 12, 3), "rain_rate": round(heavy, 1), "temperature": 25.1, "lid": "open", "battery": 12.4}
+    return {
+        "rain": round(heavy / 12, 3),
+        "rain_rate": round(heavy, 1),
+        "temperature": 25.1,
+        "lid": "open",
+        "battery": 12.4,
+    }
 
 
 def tank(part: float) -> Said:
@@ -109,7 +119,12 @@ def weather(part: float) -> Said:
 
 def mixed(part: float) -> Said:
     """The other sensors of a gauge: they have records of their own."""
-    return {"rain": round(0.25 * part, 3), "rain_rate": round(15 * part, 1), "water_temperature": 26.4, "enclosure_humidity": 44.0}
+    return {
+        "rain": round(0.25 * part, 3),
+        "rain_rate": round(15 * part, 1),
+        "water_temperature": 26.4,
+        "enclosure_humidity": 44.0,
+    }
 
 
 PROFILES: dict[str, Callable[[float], Said]] = {

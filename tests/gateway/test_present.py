@@ -121,6 +121,12 @@ def test_the_bar_stays_within_its_hundred_parts(level):
     assert bar(level, {}) is None
 
 
+def test_thinning_a_blind_month_keeps_where_it_began_and_ended():
+    rows = [(t, None if 100 <= t < 39_000 else 1.0, 9 if 100 <= t < 39_000 else 1) for t in range(40_000)]
+    kept = thinned(rows)
+    assert len(kept) < 2 * LIMIT and {row[0] for row in kept} >= {100, 38_999}
+
+
 def test_thinning_keeps_peaks_and_everything_doubtful():
     rows = [(t, 1.0 + (t == 7777) * 0.5, 4 if t % 5000 == 13 else 1) for t in range(40_000)]
     kept = thinned(rows)
@@ -152,16 +158,62 @@ EVENTS = (
         [point("dropped", vs="readings"), point("of_boot", 2), point("first_seq", 120), point("last_seq", 180)],
         "Gave up readings 120 to 180 of boot 2",
     ),
-    ([point("sensor", vs="fault"), point("reason", vs="no_answer")], "Sensor fault: sensor does not answer"),
+    ([point("sensor", vs="fault"), point("reason", vs="no_answer")], "Sensor fault: does not answer"),
+    (
+        [point("sensor", vs="fault"), point("sensor_number", 2), point("reason", vs="bad_checksum")],
+        "Sensor 3 fault: answers with errors",
+    ),
+    ([point("sensor", vs="ok"), point("sensor_number", 0)], "Sensor 1 works again"),
+    ([point("sensor", vs="fault"), point("sensor_of", vs="level")], "Level sensor fault"),
+    (
+        [
+            point("alarm", vs="warning"),
+            point("alarm_from", vs="alert"),
+            point("co2", 2104, unit="ppm"),
+            point("new:co2.warning", 2000, unit="ppm"),
+        ],
+        "Alert → warning: CO₂ 2104 ppm (warning line 2000 ppm)",
+    ),
+    (
+        [
+            point("alarm", vs="normal"),
+            point("alarm_from", vs="alert"),
+            point("fill", 77.9, unit="/100"),
+            point("new:fill.alert", 80, unit="/100"),
+        ],
+        "Alert → normal: Tank 77.9\u202f% (alert line 80.0\u202f%)",
+    ),
+    (
+        [point("alarm", vs="alert"), point("pm2_5_nowcast", vs="no_answer")],
+        "Alarm → alert: PM2.5 NowCast, sensor does not answer",
+    ),
+    ([point("fouling", vs="drift")], "Fouling suspected: slow drift"),
+    ([point("calibration", vs="due")], "Calibration due"),
+    ([point("season", 2)], "Levels of season 2 are in force"),
+    ([point("relay", vs="on")], "Relay on"),
     ([point("boot", vs="watchdog")], "Started (watchdog)"),
     ([point("shelved_s", 600)], "Siren shelved for 10 min"),
     ([point("something_new", 3)], "something_new: 3"),
 )
 
 
-@pytest.mark.parametrize(("points", "words"), EVENTS, ids=[row[0][0]["name"] for row in EVENTS])
+@pytest.mark.parametrize(("points", "words"), EVENTS, ids=[row[1][:40] for row in EVENTS])
 def test_an_event_reads_as_a_sentence(points, words):
     assert sentence({"kind": points[0]["name"], "points": points}) == words
+
+
+def test_a_season_hides_the_settings_lines_which_are_not_in_force():
+    station = seen(facts(lasting={"season": "2", "fouling": "scatter", "calibration": "due_soon"}))
+    assert station["notes"] == ["fouling: readings scatter", "calibration due soon", "levels of season 2"]
+
+
+def test_an_old_reading_of_a_station_that_goes_on_is_not_taken_for_a_new_one():
+    known = facts()
+    known.points["co2"] = {"unit": "ppm", "v": 600, "vs": None, "q": 1, "t_ms": NOW}
+    known.points["level"]["t_ms"] = NOW - 3_600_000
+    known.t_ms = NOW
+    station = seen(known)
+    assert (station["main"]["ok"], station["quality"], station["distance"]) == (False, "old reading", None)
 
 
 def test_a_station_with_a_blind_sensor_is_not_called_normal_but_keeps_its_alarm():
