@@ -278,3 +278,14 @@ READ = (
 @pytest.mark.parametrize(("name", "value", "words"), READ, ids=[f"{row[0]}-{row[1]}" for row in READ])
 def test_a_value_is_read_in_units_people_use(name, value, words):
     assert text_of(name, value) == words
+
+
+def test_a_database_of_an_earlier_version_gets_todays_view(tmp_path):
+    path = str(tmp_path / "kept.db")
+    first = SqliteStore(path)
+    first.rows("DROP VIEW points_final")
+    first.rows("CREATE VIEW points_final AS SELECT 1 AS old")
+    first.close()
+    again = SqliteStore(path)
+    assert again.rows("SELECT t_ms, q, kind FROM points_final") == []
+    again.close()

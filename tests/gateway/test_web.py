@@ -12,6 +12,7 @@ import zlib
 import pytest
 
 from tests.broker import free_port
+from tests.gateway import profiles
 from tests.gateway.district import alarm, reading, settings, status, topic
 from tests.gateway.running import Broker, Gateway, publisher, wait_until
 
@@ -74,6 +75,26 @@ def test_a_station_is_told_with_its_state_lines_trend_and_label(district):
     assert len(gateway.ask(f"/api/stations/dr01/series?since_ms={series['t_ms'][-3]}")["v"]) == 3
     [event] = gateway.ask("/api/events?node=dr01")["events"]
     assert event["text"] == "Normal → danger at 1.50 m, rising 0.42 m/h"
+
+
+def test_every_quantity_of_a_station_is_told_and_has_its_series(district):
+    _, gateway, client = district
+    now = int(time.time())
+    say(client, ("settings", profiles.settings()), ("status", status(bt=now)))
+    for seq in range(1, 21):
+        say(client, ("readings", profiles.readings("dr01", seq, now - (20 - seq) * 300, profiles.air(seq / 20))))
+    wait_until(lambda: gateway.count() == 20 and gateway.ask("/api/stations")["stations"], what="the readings")
+    wait_until(lambda: gateway.ask("/api/stations")["stations"][0]["main"]["text"] == "18.2", what="the newest")
+    [station] = gateway.ask("/api/stations?node=dr01&district=demo")["stations"]
+    told = {q["name"]: (q["v"], q["unit"], q["text"]) for q in station["quantities"]}
+    assert told["co2"] == (1420, "ppm", "1420 ppm") and told["pressure"] == (100912, "Pa", "1009.1 hPa")
+    assert set(told) == set(profiles.air(0)) and gateway.ask("/api/stations?node=nobody")["stations"] == []
+    series = gateway.ask("/api/stations/dr01/series?name=co2&hours=1")
+    assert (series["name"], series["unit"], series["label"], series["more"]) == ("co2", "ppm", "CO₂", [])
+    assert series["lines"] == {"alert": 1000, "warning": 2000, "danger": 5000}
+    assert len(series["t_ms"]) == len(series["v"]) == len(series["q"]) == 12 and series["v"][-1] == 1420
+    assert gateway.ask("/api/stations/dr01/series?hours=1")["name"] == "pm2_5_nowcast", "without a name: the main one"
+    assert gateway.ask("/api/stations/dr01/series?name=never_measured")["v"] == []
 
 
 def test_the_page_is_whole_without_scripts_and_escapes_what_it_is_given(district):
