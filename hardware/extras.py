@@ -17,7 +17,7 @@ from node.core.quantities import (
     SEASON,
     SOILING_RATIO,
 )
-from node.derive import Relay, Tank
+from node.derive import MEANS, Relay, Tank
 from node.derive_panels import Panels
 
 _PEAK = {"low": 1, "high": 1000}
@@ -47,7 +47,7 @@ SPECS: dict[str, dict[str, dict[str, Any]]] = {
         "calibrated_day": {"low": 0, "high": 49710},  # days since 1970
     },
 }  # fmt: skip
-_SIRENS = ("siren", "strobe")
+_OWN = ("siren", "strobe", "led")  # the firmware itself switches these
 
 
 def read_extras(
@@ -94,11 +94,11 @@ def _check_panels(source: Source, row: dict[str, Any], given: set[str]) -> None:
 
 
 def _check_relay(source: Source, row: dict[str, Any], pins: dict[str, dict[str, Any]], given: set[str]) -> None:
-    outputs = [name for name, pin in pins.items() if pin["kind"] == "output" and name not in _SIRENS]
+    outputs = [name for name, pin in pins.items() if pin["kind"] == "output" and name not in _OWN]
     if row["output"] not in outputs:
         source.refuse(
             ("relay", "output"),
-            f"relay: no output '{row['output']}' to switch; there are {', '.join(outputs) or 'none beside the siren and the strobe'}",
+            f"relay: no output '{row['output']}' to switch; there are {', '.join(outputs) or 'none beside siren, strobe and led'}",
         )
     if row["of"] not in given - {"level", "battery"}:
         source.refuse(
@@ -112,6 +112,8 @@ def derived(given: set[str], extras: dict[str, dict[str, Any]]) -> set[str]:
     found = set()
     if "pm2_5" in given:
         found.add(POINTS[PM2_5_NOWCAST][0])
+    if given & {"pm2_5", "co2"}:
+        found |= {POINTS[target][0] for of, _, target in MEANS if POINTS[of][0] in given}
     if "tank" in extras:
         found.add(POINTS[FILL][0])
     if "relay" in extras:

@@ -61,7 +61,7 @@ def _traits(station: Mapping[str, Any]) -> set[str]:
                 sensor.get("gives"),
                 *[row["gives"] for row in sensor.get("registers", sensor.get("channels", ()))],
             ]
-            if sensor["driver"] in ("pms5003", "sen5x", "sps30") or "pm2_5" in given:
+            if sensor["driver"] in ("pms5003", "sen5x", "sps30", "scd4x") or "pm2_5" in given or "co2" in given:
                 traits.add("derived")
             if "registers" in sensor:
                 traits.add("registers")

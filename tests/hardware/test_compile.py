@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardware.compile import STATIONS, Station, compile_station, shipped
-from hardware.shape import Source
+from hardware.shape import Source, read
 from node.app import App
 from node.core import hydrology
+from node.core.measurements import INSTANCE
+from node.core.quantities import POINTS
 from node.drivers.ds18b20 import crc8
 from simulator.errors import InputError
 from tests.hardware.null_ports import ports, turn
@@ -48,6 +50,18 @@ def test_a_river_gauge_compiles_to_the_example_of_the_ports_page():
                  "strobe": {"kind": "output", "pin": 26}},
         "wifi": {"ssid": "", "key": ""}, "broker": {"host": "", "port": 1883},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_the_firmware_tells_is_what_the_file_says_it_measures(name):
+    station = Station(read(STATIONS, name, "station"))
+    app = App(station.compiled(*WHERE), ports(station.as_data()))
+    told = {POINTS[i & 0xFF][0] + (f":{i // INSTANCE + 1}" if i >= INSTANCE else "") for i, _, _ in app.survey.points()} if app.survey else set()  # fmt: skip
+    said = {key for key, _ in station.points} | station.derived
+    assert told <= said
+    now_and_then = {"level", "battery", "fouling", "calibration", "season"}  # the gauge's, and events
+    daily = ("diagnosis", "soiling_ratio", "performance_ratio")
+    assert {key for key in said - told if not key.startswith(daily)} <= now_and_then
 
 
 def test_a_panels_number_follows_its_keys():
