@@ -114,7 +114,7 @@ class App:
 
             self.survey = rounds.compose(station, others, self.settings, self.gauge, ports.outputs)
             battery = None if ranger else self._battery
-            self._rounds = rounds.Rounds(self.survey, self._books, battery, self._tell_state)
+            self._rounds = rounds.Rounds(self, self.survey, self._books, battery)
         if not ranger and not others:
             raise ValueError("a station needs a sensor besides its battery")
 
@@ -142,7 +142,7 @@ class App:
         """Sample, decide, sound, record, answer the technician. Depends on no network."""
         self._books.uptime.advance(now_ms)
         if self._now_ms < 0:
-            self._begin()
+            self.begin()
         self._now_ms = now_ms
         writing = self._console.step()  # first: what was typed shows in this step's sound
         wait = self._step_survey(now_ms) if self.survey else _FOREVER_MS
@@ -167,10 +167,7 @@ class App:
 
     def _step_survey(self, now_ms):
         survey = self.survey
-        if not self.logs:
-            self._open()
-        if self._rounds.step(now_ms) and self.gauge:
-            self.gauge.air_cc = survey.air_cc()
+        self._rounds.step(now_ms)
         wait = survey.due_in(now_ms)
         sounding = survey.sounding(now_ms)
         if self.gauge:
@@ -190,7 +187,10 @@ class App:
 
     # Records
 
-    def _begin(self):
+    def begin(self):
+        """What comes before every record; storage that failed is tried again. Returns the record's moment."""
+        if not self.logs:
+            self._open()
         moment = self._books.begin()
         if self._settings_lost and self._books.event((M.SETTINGS, 0, 2), (M.REVISION, 0, self.settings.revision)):
             self._settings_lost = False
@@ -198,9 +198,7 @@ class App:
 
     def _record(self, now_ms):
         gauge = self.gauge
-        if not self.logs:
-            self._open()
-        moment = self._begin()
+        moment = self.begin()
         if self._awaits_final:
             self._awaits_final = False
             self._final = gauge.quality.previous_final
@@ -224,7 +222,7 @@ class App:
         """A change counts as told once it is in the journal."""
         gauge = self.gauge
         rise = (M.RISE, 0, gauge.rise.rate_mm_h())
-        self._tell_state(level)
+        self.tell_state(level)
         if gauge.rising != self._told_rising and self._books.event((M.RISE_ALARM, 0, gauge.rising), level, rise):
             self._told_rising = gauge.rising
         if gauge.failures >= _FAULT_AFTER and not self._sensor_bad:
@@ -232,34 +230,28 @@ class App:
         elif self._sensor_bad and not gauge.failures:
             self._sensor_bad = not self._books.event((M.SENSOR, 0, 1), (M.SENSOR_OF, 0, 0))
 
-    def _tell_state(self, level):
-        """One state for the whole station: the highest of its alarms, told with the quantity that makes it."""
-        gauge, survey = self.gauge, self.survey
-        if gauge and not level:
-            return  # the gauge's next record tells it, with the level
+    def tell_state(self, level):
+        """One state for the whole station: the highest of its alarms, told with the quantity that made it, or that has fallen.
+
+        `level` is its point, None when it is not known just now: then the gauge's next record tells what the level did.
+        """
+        gauge, old = self.gauge, self._told_state
         state = gauge.state if gauge else 0
-        cause = survey.cause if survey and (survey.state > state or not gauge) else None
-        if cause and survey.state >= state:
-            state = survey.state
-        old = self._told_state
+        maker = None
+        if self._rounds:
+            state, maker = self._rounds.highest(state)
         if state == old:
-            self._told_by = cause
+            self._told_by = maker
             return
-        maker = cause
-        if state < old:
-            cause = self._told_by  # what has fallen
+        watch = self._told_by if state < old else maker
         crossed = (state if state > old else old) - 1
-        changed = [(M.ALARM, 0, state), (M.ALARM_FROM, 0, old)]
-        if cause:
-            flag = 0 if cause.flag == M.FLAG_MISSING else cause.flag
-            changed += [
-                (cause.point, flag, cause.value),
-                (M.NEW_SETTING + cause.first + crossed, 0, self.settings.get(cause.first + crossed)),
-            ]
+        if watch:
+            about = self._rounds.crossing(watch, crossed)
+        elif level:
+            about = (level, (M.LIMIT, 0, gauge.limit_mm(crossed + 1)), (M.RISE, 0, gauge.rise.rate_mm_h()))
         else:
-            limit = (M.LIMIT, 0, gauge.limit_mm(crossed + 1))
-            changed += [level, limit, (M.RISE, 0, gauge.rise.rate_mm_h())]
-        if self._books.event(*changed):
+            return
+        if self._books.event((M.ALARM, 0, state), (M.ALARM_FROM, 0, old), *about):
             self._told_state = state
             self._told_by = maker
 
@@ -272,8 +264,9 @@ class App:
                 M.STATES[self.survey.state], len(self.survey.sensors), self.settings.revision,
             )  # fmt: skip
         level = M.REASONS[gauge.reason] if gauge.flag == M.FLAG_MISSING else fixed.text(gauge.level_mm, 3) + " m"
+        state = max(gauge.state, self.survey.state) if self.survey else gauge.state
         return "%s, level %s (q %d), battery %d mV, revision %d" % (
-            M.STATES[gauge.state], level, gauge.flag, gauge.battery_mv, self.settings.revision,
+            M.STATES[state], level, gauge.flag, gauge.battery_mv, self.settings.revision,
         )  # fmt: skip
 
     def keep(self, settings):

@@ -19,23 +19,31 @@ class Care:
         self._calibrated = row.get("calibrated_day")
         self._seasons = row.get("seasons", ())
         hydrology.check_seasons(self._seasons)
-        self._season = -1
+        self._season = -2  # not known before the date is: a boot tells that the season is over, too
         self._day = -1
+        self._untold: list = []
 
     def look(self, books, moment):
         """After every sample; `moment` is its (flags, seconds, ms)."""
         gauge = self._gauge
-        day = moment[1] // _DAY_S
+        up_s = books.uptime.seconds
         if self._fouling and gauge.flag < FLAG_FAIL:
-            if self._fouling.update(gauge.level_mm, gauge.range_mm, gauge.spread_mm, day, books.uptime.seconds):
-                books.event((Q.FOULING, 0, self._fouling.state))
-        if not moment[0] & DATED or day == self._day:
-            return
-        self._day = day
+            # days of uptime: the date jumps when it is first known
+            if self._fouling.update(gauge.level_mm, gauge.range_mm, gauge.spread_mm, up_s // _DAY_S, up_s):
+                self._untold.append((Q.FOULING, 0, self._fouling.state))
+        day = moment[1] // _DAY_S
+        if moment[0] & DATED and day != self._day:
+            self._day = day
+            self._begin_day(day)
+        while self._untold and books.event(self._untold[0]):
+            self._untold.pop(0)
+
+    def _begin_day(self, day):
         if self._calibration and self._calibration.update(day, self._calibrated):
-            books.event((Q.CALIBRATION, 0, self._calibration.state))
+            self._untold.append((Q.CALIBRATION, 0, self._calibration.state))
         season = hydrology.season(self._seasons, hydrology.month_day(day))
-        if season != self._season:
+        if self._seasons and season != self._season:
+            if season >= 0 or self._season >= 0:
+                self._gauge.use_season(self._seasons[season] if season >= 0 else None)
             self._season = season
-            gauge.use_season(self._seasons[season] if season >= 0 else None)
-            books.event((Q.SEASON, 0, season + 1))
+            self._untold.append((Q.SEASON, 0, season + 1))

@@ -9,43 +9,51 @@ from node.core import quantities as Q
 from node.core.measurements import FLAG_FAIL, MISSING
 
 
-class NowCast:
-    """PM2.5 as the US EPA reports it, from the hours so far."""
+class _Hourly:
+    """One value an hour. A sample stands for the time since the one before: the interval follows alarm, battery and settings."""
 
-    def __init__(self, interval_s):
-        self._air = air.Air(max(1, 3600 // interval_s))
-        self._value = MISSING
-
-    def update(self, survey, flags, seconds):
-        if self._air.add(survey.value(Q.PM2_5), seconds // 3600):
-            self._value = self._air.nowcast()
-
-    def points(self):
-        return ((Q.PM2_5_NOWCAST, self._value),)
-
-    def changes(self):
-        return ()
-
-
-class Mean:
-    """Over the newest whole `hours`, with three quarters of them there; 24 h of PM as the WHO's guidelines have it, 8 h of CO2 as at work."""
-
-    def __init__(self, source, hours, target, interval_s):
-        self._air = air.Air(max(1, 3600 // interval_s))
+    def __init__(self, source, target):
+        self._air = air.Air(3600)
         self._source = source
-        self._hours = hours
         self._target = target
         self._value = MISSING
+        self._before_s = -1
 
     def update(self, survey, flags, seconds):
-        if self._air.add(survey.value(self._source), seconds // 3600):
-            self._value = self._air.mean(self._hours)
+        gone_s = survey.interval_ms // 1000 if self._before_s < 0 else survey.round_s - self._before_s
+        self._before_s = survey.round_s
+        if self._air.add(survey.value(self._source), seconds // 3600, gone_s):
+            self._value = self._hour()
+
+    def _hour(self):
+        raise NotImplementedError
 
     def points(self):
         return ((self._target, self._value),)
 
     def changes(self):
         return ()
+
+
+class NowCast(_Hourly):
+    """PM2.5 as the US EPA reports it, from the hours so far."""
+
+    def __init__(self):
+        super().__init__(Q.PM2_5, Q.PM2_5_NOWCAST)
+
+    def _hour(self):
+        return self._air.nowcast()
+
+
+class Mean(_Hourly):
+    """Over the newest whole `hours`, with three quarters of them there; 24 h of PM as the WHO's guidelines have it, 8 h of CO2 as at work."""
+
+    def __init__(self, source, hours, target):
+        super().__init__(source, target)
+        self._hours = hours
+
+    def _hour(self):
+        return self._air.mean(self._hours)
 
 
 MEANS = ((Q.PM2_5, 24, Q.PM2_5_24H), (Q.PM10, 24, Q.PM10_24H), (Q.CO2, 8, Q.CO2_8H))
@@ -80,7 +88,7 @@ class Tank:
 class Relay:
     """A valve or a pump: on below `on_below`, off from `off_above` of the watched point, and off on any doubt.
 
-    It is off at boot, after `max_on_s` (until the value has been above `off_above`), whenever the value fails, and when no round comes:
+    It is off at boot, after `max_on_s` in all (until the value has been at `off_above`), whenever the value fails, and when no round comes:
     `guard` is called at every step.
     """
 
@@ -93,7 +101,7 @@ class Relay:
         if not self._on_below < self._off_above or not 0 < self._max_on_s <= 86400:
             raise ValueError("relay: on_below must lie under off_above, max_on_s within 1 to 86400")
         self._on = 0
-        self._spent = False  # it was on for too long
+        self._ran_s = 0  # in all since the value was last at off_above, up to the newest switching off
         self._on_s = 0
         self._told = 0
         output.set(0)
@@ -104,28 +112,32 @@ class Relay:
             if i == self._point and q < FLAG_FAIL:
                 value = found
         if value == MISSING:
-            self._switch(0, 0)
+            self._switch(0, survey.uptime_s)
         elif value >= self._off_above:
-            self._spent = False
-            self._switch(0, 0)
-        elif value < self._on_below and not self._spent and not self._on:
+            self._switch(0, survey.uptime_s)
+            self._ran_s = 0
+        elif value < self._on_below and self._ran_s < self._max_on_s:
             self._switch(1, survey.uptime_s)
 
     def guard(self, survey):
         """Off when it was on for long enough, or when rounds stay away for three intervals."""
         if not self._on:
             return
-        if survey.uptime_s - self._on_s >= self._max_on_s:
-            self._spent = True
-            self._switch(0, 0)
-        elif survey.uptime_s - survey.round_s > 3 * survey.interval_ms // 1000 + 60:
-            self._switch(0, 0)
+        now_s = survey.uptime_s
+        if (
+            self._ran_s + now_s - self._on_s >= self._max_on_s
+            or now_s - survey.round_s > 3 * survey.interval_ms // 1000 + 60
+        ):
+            self._switch(0, now_s)
 
     def _switch(self, on, now_s):
         if on != self._on:
             self._on = on
-            self._on_s = now_s
             self._output.set(on)
+            if on:
+                self._on_s = now_s
+            else:
+                self._ran_s += now_s - self._on_s
 
     def points(self):
         return ((Q.RELAY, self._on),)

@@ -1,7 +1,7 @@
 """PV panels: energy, performance and soiling ratio of each, and what their days say of dirt, wear, faults and shade."""
 
 from node.core import quantities as Q
-from node.core.diagnosis import Field
+from node.core.diagnosis import UNKNOWN, Field
 from node.core.journal import DATED
 from node.core.measurements import INSTANCE, MISSING
 
@@ -20,8 +20,8 @@ class Panels:
         self._powers = [MISSING] * len(peaks)
         self._day = -1
         self._rain_um = 0
-        self._words = [len(Q.POINTS[Q.DIAGNOSIS][5]) - 1] * len(peaks)  # unknown
-        self._changes = []
+        self._words = [UNKNOWN] * len(peaks)
+        self._changes: list = []
         self._daily = False
 
     def update(self, survey, flags, seconds):

@@ -3,10 +3,10 @@
 from node.core import journal, limits
 from node.core import measurements as M
 from node.core import quantities as Q
-from node.core import settings as S
 from node.survey import Sensor, Survey, Watch, point_id
 
 _FAULT_AFTER = 3
+_UNTOLD_MOST = 32  # events that wait for storage
 _POINTS_MOST = 20  # of one record: its pack stays below the node's 2 KB packet
 
 
@@ -14,18 +14,19 @@ def compose(station, others, settings, gauge, outputs):
     """The survey: sensors, what is derived from them, and the alarms the station's data asks for. ValueError names what there is not."""
     sensors = [Sensor(driver, bus) for driver, bus in others]
     given = [i for sensor in sensors for i in sensor.ids]
-    derived = []
+    derived: list = []
     relay = None
-    interval_s = settings.get(S.SAMPLE_INTERVAL)
     if Q.PM2_5 in given:
         from node.derive import NowCast
 
-        derived.append(NowCast(interval_s))
+        derived.append(NowCast())
     if Q.PM2_5 in given or Q.CO2 in given:
         from node.derive import MEANS, Mean
 
-        derived += [Mean(source, hours, target, interval_s) for source, hours, target in MEANS if source in given]
+        derived += [Mean(source, hours, target) for source, hours, target in MEANS if source in given]
     if station.get("tank"):
+        if not gauge:
+            raise ValueError("a tank needs a sensor that gives level")
         from node.derive import Tank
 
         derived.append(Tank(station["tank"], gauge))
@@ -46,26 +47,32 @@ def compose(station, others, settings, gauge, outputs):
 class Rounds:
     """`battery` is read with every round where no gauge reads it, else None."""
 
-    def __init__(self, survey, books, battery, tell_state):
+    def __init__(self, app, survey, books, battery):
         self.survey = survey
+        self._app = app
         self._books = books
         self._battery = battery
-        self._tell_state = tell_state
+        self._untold: list = []
 
     def step(self, now_ms):
         """True when a round was completed and recorded: in records of up to 20 points."""
-        survey, books = self.survey, self._books
+        survey, books, gauge = self.survey, self._books, self._app.gauge
         survey.uptime_s = books.uptime.seconds
+        if gauge:
+            survey.battery_mv = gauge.battery_mv if gauge.battery_flag == M.FLAG_PASS else 0
         if not survey.step(now_ms, books.moment):
             return False
-        moment = books.begin()
-        self._tell_state(None)
+        if gauge:
+            gauge.air_cc = survey.air_cc()
+        moment = self._app.begin()
+        self._app.tell_state(None)
         for number, sensor in enumerate(survey.sensors):
             self._tell_sensor(number, sensor)
-        for event in survey.changes():
-            books.event(*event)
+        self._untold = (self._untold + survey.changes())[-_UNTOLD_MOST:]
+        while self._untold and books.event(*self._untold[0]):
+            self._untold.pop(0)
         books.settle()
-        points = survey.points()
+        points = list(survey.points())
         if self._battery:
             mv = self._battery.read_mv()
             flag = self._battery.flag(mv)
@@ -74,6 +81,17 @@ class Rounds:
         for begin in range(0, len(points), _POINTS_MOST):
             books.append(journal.READINGS, moment, points[begin : begin + _POINTS_MOST])
         return True
+
+    def highest(self, level_state):
+        """(state, watch): the station's state is the highest of its alarms; `watch` makes it, None: the level does."""
+        survey = self.survey
+        return (survey.state, survey.cause) if survey.state > level_state else (level_state, None)
+
+    def crossing(self, watch, crossed):
+        """What an alarm's event says of the quantity that made it: its value, and the limit that was crossed."""
+        limit = watch.first + crossed
+        flag = 0 if watch.flag == M.FLAG_MISSING else watch.flag
+        return (watch.point, flag, watch.value), (M.NEW_SETTING + limit, 0, self._app.settings.get(limit))
 
     def _tell_sensor(self, number, sensor):
         bad = sensor.failures >= _FAULT_AFTER

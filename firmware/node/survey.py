@@ -25,6 +25,7 @@ from node.core.quantities import POINTS, TEMPERATURE
 _WITHIN_MS = (
     40000  # a sensor that has not finished by then has failed; a dust sensor's fan needs 30 s when it is switched on
 )
+_INSTANCES = 15  # ids beyond are settings
 _WARMING_UP = REASONS.index("warming_up")
 _IDLE = 0
 _BEGIN = 1
@@ -35,8 +36,8 @@ def point_id(key):
     """`module_temperature:2` is the second of its kind: row + INSTANCE. ValueError names what there is not."""
     name, _, number = key.partition(":")
     for i, row in enumerate(POINTS):
-        if row[0] == name:
-            return i + (int(number) - 1) * INSTANCE if number else i
+        if row[0] == name and 0 < int(number or 1) <= _INSTANCES:
+            return i + (int(number or 1) - 1) * INSTANCE
     raise ValueError("no point '%s'" % key)
 
 
@@ -56,20 +57,24 @@ class Sensor:
         self.deadline = 0
 
     def act(self, now_ms):
-        """Begin, or look once. What a broken bus raises is an answer too."""
+        """Begin, or look once. What a broken bus raises is an answer too, and so is a driver's defect: it costs its own points only."""
+        begins = self.phase == _BEGIN
         try:
-            if self.phase == _BEGIN:
+            if begins:
                 self.deadline = add(now_ms, _WITHIN_MS)
-                self.due = add(now_ms, self.driver.start())
                 self.phase = _LOOK
-                return
-            answer = self.driver.read_into(self.values)
-        except OSError:
-            answer = -NO_ANSWER
-        if answer > 0:
-            self.due = add(now_ms, answer)
-            if diff(self.deadline, self.due) >= 0:
-                return
+                self._forget()  # what a driver leaves out must not be last round's
+                answer = self.driver.start()
+            else:
+                answer = self.driver.read_into(self.values)
+            if answer > 0 or begins:
+                if 0 <= answer <= diff(self.deadline, now_ms):
+                    self.due = add(now_ms, answer)
+                    return
+                answer = -NO_ANSWER  # it would take for ever
+            elif answer <= -len(REASONS):
+                answer = -NO_ANSWER
+        except Exception:
             answer = -NO_ANSWER
         self.phase = _IDLE
         if answer == 0:
@@ -79,6 +84,9 @@ class Sensor:
         self.reason = -answer
         if self.reason != _WARMING_UP:
             self.failures += 1
+        self._forget()
+
+    def _forget(self):
         for i in range(len(self.values)):
             self.values[i] = MISSING
 
@@ -117,14 +125,15 @@ class Survey:
         self.round_s = 0  # uptime of the newest complete round
         self._relay = relay
         self._derived = derived
-        self._measured = []  # the round's points, without derived ones
+        self._measured = 0  # how many of the round's points are not derived
+        self._points: list = []  # [(id, q, value)] of the round, derived ones last
         self._settings = settings
-        self._due = -1
+        self._start = -1  # of the newest round, on the grid of the first
         self.sampling = False
         self.configure()
 
     def configure(self):
-        """Take the settings as they now are."""
+        """Take the settings as they now are; another interval counts from the newest round's start."""
         for watch in self.watches:
             watch.configure(self._settings.get)
         self._interval()
@@ -134,42 +143,49 @@ class Survey:
 
     def step(self, now_ms, moment):
         """One action of one sensor. `moment()` is (flags, seconds, ms), asked for when a round ends."""
-        if self._due < 0:
-            self._due = now_ms
         if self._relay:
             self._relay.guard(self)
         if not self.sampling:
-            if diff(self._due, now_ms) > 0:
+            if self.due_in(now_ms):
                 return False
             self.sampling = True
             self.last_sample_ms = now_ms
-            self._due = schedule.next_start(self._due, self.interval_ms, now_ms)
+            self._begin(now_ms)
             for sensor in self.sensors:
                 sensor.phase = _BEGIN
                 sensor.due = now_ms
         waiting = self._next()
         if waiting is not None:
             if diff(waiting.due, now_ms) <= 0:
+                self.last_sample_ms = now_ms  # each is an attempt: a slow round starves no watchdog
                 waiting.act(now_ms)
             return False
         self.sampling = False
         self.round_s = self.uptime_s
-        self._measured = self._gather()
+        self._points = self._gather()
+        self._measured = len(self._points)
         flags, seconds, _ = moment()
         for one in self._derived:
             one.update(self, flags, seconds)
+            for i, value in one.points():
+                self._points.append(_point(i, value, _WARMING_UP))
         self._watch(now_ms)
         self._interval()
         return True
 
     def due_in(self, now_ms):
         """Milliseconds until `step` has work."""
-        if not self.sampling:
-            wait = diff(self._due, now_ms) if self._due >= 0 else 0
-            return wait if wait > 0 else 0
-        waiting = self._next()
-        wait = diff(waiting.due, now_ms) if waiting else 0
+        if self.sampling:
+            waiting = self._next()
+            wait = diff(waiting.due, now_ms) if waiting else 0
+        else:
+            wait = self.interval_ms - diff(now_ms, self._start) if self._start >= 0 else 0
         return wait if wait > 0 else 0
+
+    def _begin(self, now_ms):
+        """A round that was kept waiting for an interval and more begins a new grid."""
+        start = add(self._start, self.interval_ms)
+        self._start = start if self._start >= 0 and diff(now_ms, start) < self.interval_ms else now_ms
 
     def _next(self):
         """The sensor that is due first. One that has not begun waits while another has its bus: what shares a bus takes turns."""
@@ -183,18 +199,15 @@ class Survey:
 
     def value(self, point):
         """A measured point's value in this round, MISSING when there is none or it can't be true."""
-        for i, q, value in self._measured:
+        for k in range(self._measured):
+            i, q, value = self._points[k]
             if i == point and q == FLAG_PASS:
                 return value
         return MISSING
 
     def points(self):
-        """[(id, q, value)] of the round, derived ones last; a point that could not be had says why."""
-        found = list(self._measured)
-        for one in self._derived:
-            for i, value in one.points():
-                found.append(_point(i, value, _WARMING_UP))
-        return found
+        """[(id, q, value)] of the round so far, derived ones last; a point that could not be had says why."""
+        return self._points
 
     def changes(self):
         """What derived points have to tell as events: lists of points, each told once."""
@@ -214,12 +227,11 @@ class Survey:
         return None if value == MISSING else value
 
     def _watch(self, now_ms):
-        points = self.points()
         self.state = 0
         self.cause = None
         for watch in self.watches:
             watch.flag = FLAG_MISSING
-            for i, q, value in points:
+            for i, q, value in self._points:
                 if i == watch.point:
                     watch.flag = q
                     if q != FLAG_MISSING:

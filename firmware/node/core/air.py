@@ -22,9 +22,13 @@ class Air:
         self._hour = -1
         self._sum = 0
         self._count = 0
+        self._weight = 0
 
-    def add(self, value, hour):
-        """A sample, MISSING for a failed one. True when it is the first of another hour: the averages are new."""
+    def add(self, value, hour, weight=1):
+        """A sample, MISSING for a failed one. True when it is the first of another hour: the averages are new.
+
+        `weight`: how many of the expected ones it stands for; the mean does not care.
+        """
         begins = hour > self._hour
         if begins:
             if self._hour >= 0:
@@ -33,13 +37,14 @@ class Air:
         if value != MISSING:
             self._sum += value
             self._count += 1
+            self._weight += weight
         return begins
 
     def _close(self, hours):
         mean = MISSING
-        if self._count and self._count * 4 >= self._expected * 3:
+        if self._count and self._weight * 4 >= self._expected * 3:
             mean = (self._sum * _FINER + self._count // 2) // self._count
-        self._sum = self._count = 0
+        self._sum = self._count = self._weight = 0
         ring = self._hourly
         for _ in range(hours if hours < HOURS else HOURS):
             for i in range(HOURS - 1):
