@@ -17,13 +17,14 @@ _FAULT_AFTER = 3  # bursts in a row without a reading before the sensor is calle
 _CONSOLE_MS = 5
 
 
-def _table(station):
-    """The settings this station has: further rows only where it watches more than a level."""
+def _settings(station):
+    """Its settings: further rows only where it watches more than a level."""
+    given = station.get("settings", {})
     if not station.get("watch"):
-        return S.ROWS
+        return S.Settings(given)
     from node.core import limits
 
-    return limits.ROWS
+    return S.Settings(given, limits.ROWS, limits.used(station["watch"]))
 
 
 def _mount(row):
@@ -46,7 +47,7 @@ class App:
         self._storage = ports.storage
         self._link = ports.link
         self._station = station
-        self.settings = S.Settings(station.get("settings", {}), _table(station))
+        self.settings = _settings(station)
         self._settings_lost = False
         self._sensor_bad = False
         self._told_state = 0

@@ -3,7 +3,7 @@
 from node.core import hydrology
 from node.core import quantities as Q
 from node.core.journal import DATED
-from node.core.measurements import FLAG_FAIL
+from node.core.measurements import FLAG_FAIL, NEW_SETTING
 from node.core.upkeep import Calibration, Fouling
 
 _DAY_S = 86400

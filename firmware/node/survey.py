@@ -35,6 +35,8 @@ _LOOK = 2
 def point_id(key):
     """`module_temperature:2` is the second of its kind: row + INSTANCE. ValueError names what there is not."""
     name, _, number = key.partition(":")
+    if number and not 1 <= int(number) <= 16:
+        raise ValueError("%s: a station has 1 to 16 of a kind" % key)
     for i, row in enumerate(POINTS):
         if row[0] == name and 0 < int(number or 1) <= _INSTANCES:
             return i + (int(number or 1) - 1) * INSTANCE

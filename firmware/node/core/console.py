@@ -89,7 +89,7 @@ class Console:
                     self._say("%s %s: %s" % (name, arguments, text) if arguments else "%s: %s" % (name, text))
             elif command == "show" and len(words) == 1:
                 self._say(self._actions.state_line())
-                for i in range(len(self._settings.rows)):
+                for i in self._settings.used:
                     self._show(i, "")
             elif command == "get" and len(words) == 2:
                 i = S.index(words[1], self._settings.rows)

@@ -40,3 +40,13 @@ def first_of(key):
     if key not in KEYS:
         raise ValueError("no alarm on '%s'; there are %s" % (key, ", ".join(KEYS)))
     return settings.index(key + ".alert", ROWS)
+
+
+def used(keys):
+    """Rows of the whole table that mean something to a station that watches these."""
+    found = list(range(len(settings.ROWS)))
+    for key in keys:
+        first = first_of(key)
+        found += [first, first + 1, first + 2, first + 3]
+    found.sort()
+    return found

@@ -82,9 +82,13 @@ def conflict(values, rows=ROWS):
 class Settings:
     """What the station runs (`values`, `revision`) and what is being typed (`staged`, index -> value)."""
 
-    def __init__(self, given, rows=ROWS):
-        """`given`: key -> integer, the station's own defaults over the table's. ValueError names the key."""
+    def __init__(self, given, rows=ROWS, used=None):
+        """`given`: key -> integer, the station's own defaults over the table's; `used`: the rows that mean something here (all).
+
+        ValueError names the key.
+        """
         self.rows = rows
+        self.used = range(len(rows)) if used is None else used
         self.values = [row[3] for row in rows]
         for key in given:
             i = index(key, rows)
@@ -148,7 +152,5 @@ class Settings:
 
     def json(self, life):
         """The retained `settings` message (docs/wire.md)."""
-        pairs = [
-            '"%s":%s' % (self.rows[i][0], fixed.text(self.values[i], self.rows[i][2])) for i in range(len(self.rows))
-        ]
+        pairs = ['"%s":%s' % (self.rows[i][0], fixed.text(self.values[i], self.rows[i][2])) for i in self.used]
         return '{"life":"%s","revision":%d,"values":{%s}}' % (life, self.revision, ",".join(pairs))
