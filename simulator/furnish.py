@@ -200,11 +200,16 @@ class Furnisher:
         return Modbus(self._seed, self._name(row), word, line, address=address)
 
     def _level(self, config: dict) -> Truth:
-        """What a level transmitter says: a range from above, or a depth from below."""
-        if config.get("measures") == "depth":
-            level, height = self._around.level_mm(), self._height_mm
-            return lambda t: level(t) - height
-        return self._distance(config)
+        """What a level transmitter says: a range from above, or a depth from below, both with a millimetre of noise."""
+        level, height, distance = self._around.level_mm(), self._height_mm, self._distance(config)
+        depth = config.get("measures") == "depth"
+        key = noise.key(self._seed, self._around.node, "transmitter")
+
+        def told(t_ms: int) -> int:
+            mm = level(t_ms) - height if depth else distance(t_ms)
+            return mm + noise.bell(noise.draw(key, t_ms)) // noise.BELL_SD
+
+        return told
 
     # I2C
 
