@@ -76,9 +76,11 @@ class Console:
 
 
 class Desk:
-    """`t` is milliseconds since the test began; the station's ticks begin at `ticks`."""
+    """`t` is milliseconds since the test began; the station's ticks begin at `ticks`. `station`, `buses` and `outputs` are beyond the river gauge's."""
 
-    def __init__(self, ticks=0, settings=None, unix=True, storage=None, link="never"):
+    def __init__(
+        self, ticks=0, settings=None, unix=True, storage=None, link="never", station=None, buses=None, outputs=()
+    ):
         self.t = 0
         self._ticks = ticks
         self.unix = EPOCH_MS if unix else None
@@ -87,19 +89,23 @@ class Desk:
         self.ranger = Ranger(self)
         self.broker = Broker()
         self.broker.mode = link
-        self.station = dict(STATION, settings={**STATION["settings"], **(settings or {})})
+        station = {**STATION, **(station or {})}
+        self.station = dict(station, settings={**station["settings"], **(settings or {})})
+        self._buses = buses or {}
+        self._outputs = ("siren", "strobe", *outputs)
+        self._at_once_most = 5 + 4 * len(self.station["sensors"])
         self.steps = 0
         self.boot()
 
     def boot(self):
         self.console = Console()
-        self.outputs = {name: Output(self, name) for name in ("siren", "strobe")}
+        self.outputs = {name: Output(self, name) for name in self._outputs}
         self.broker.close()
         self.app = App(
             self.station,
             SimpleNamespace(
                 clock=SimpleNamespace(unix_ms=lambda: None if self.unix is None else self.unix + self.t),
-                buses={"uart1": self.ranger, "adc1": SimpleNamespace(read_uv=lambda: 2210000)},
+                buses={"uart1": self.ranger, "adc1": SimpleNamespace(read_uv=lambda: 2210000), **self._buses},
                 outputs=self.outputs,
                 storage=self.storage,
                 link=self.broker,
@@ -120,7 +126,7 @@ class Desk:
             self.steps += 1
             assert due >= 0
             idle = 0 if due else idle + 1
-            assert idle < 5, "the station asks to be stepped at once, again and again"
+            assert idle < self._at_once_most, "the station asks to be stepped at once, again and again"
             if until():
                 return True
             if self.broker.inbound or self.console.typed:
@@ -149,8 +155,8 @@ class Desk:
             cursor = journal.Cursor(journal.Log(Storage(self.storage.files), name, 0, 8192, 140))
             while at := cursor.peek():
                 flags, seq, seconds, ms, points = journal.points_of(at[3])
-                values = {senml.POINTS[i][0] if i < 0x1000 else hex(i): value for i, _, value in points}
-                flagged = {senml.POINTS[i][0]: q for i, q, _ in points if i < 0x1000}
+                values = {name_of(i): value for i, _, value in points}
+                flagged = {name_of(i): q for i, q, _ in points}
                 found.append(SimpleNamespace(stream=index, boot=at[0], seq=seq, dated=flags & 1,
                              ms=seconds * 1000 + ms, values=values, q=flagged, kind=next(iter(values))))  # fmt: skip
                 cursor.advance(at[3])
@@ -161,6 +167,13 @@ class Desk:
 
     def switched(self, name):
         return [(t, on) for t, which, on in self.changes if which == name]
+
+
+def name_of(i):
+    """`panel_power:2`; a setting's old and new value by number."""
+    if i >= M.OLD_SETTING:
+        return hex(i)
+    return senml.row_of(i)[0] + (f":{(i >> 8) + 1}" if i >= M.INSTANCE else "")
 
 
 def broken(*_):
