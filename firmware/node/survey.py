@@ -25,7 +25,6 @@ from node.core.quantities import POINTS, TEMPERATURE
 _WITHIN_MS = (
     40000  # a sensor that has not finished by then has failed; a dust sensor's fan needs 30 s when it is switched on
 )
-_INSTANCES = 15  # ids beyond are settings
 _WARMING_UP = REASONS.index("warming_up")
 _IDLE = 0
 _BEGIN = 1
@@ -38,7 +37,7 @@ def point_id(key):
     if number and not 1 <= int(number) <= 16:
         raise ValueError("%s: a station has 1 to 16 of a kind" % key)
     for i, row in enumerate(POINTS):
-        if row[0] == name and 0 < int(number or 1) <= _INSTANCES:
+        if row[0] == name:
             return i + (int(number or 1) - 1) * INSTANCE
     raise ValueError("no point '%s'" % key)
 
