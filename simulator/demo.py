@@ -115,17 +115,18 @@ def labels(scenario: Scenario) -> dict[str, dict[str, str]]:
     """What a person is told of each station: only an unscaled, unlagged record is called recorded."""
     found = {}
     for table in scenario.stations:
-        source = scenario.series[table.series]
-        name = table.series.replace("_", " ").title()
+        source = scenario.series.get(table.series)
+        name = (table.series if source else table.station).replace("_", " ").title()
         for i, node in enumerate(table.nodes):
             scale = table.scale_milli[i % len(table.scale_milli)]
             lag_s = table.lag_s[i % len(table.lag_s)]
-            recorded = scale == 1000 and not lag_s
+            recorded = source is not None and scale == 1000 and not lag_s
             how = "" if recorded else f", scaled by {scale / 1000:g}, {lag_s / 60:g} min later"
+            whence = (source.about or source.file) + how if source else "a synthetic world"
             found[node] = {
                 "title": f"{name} {i + 1}",
                 "label": "recorded" if recorded else "synthetic",
-                "source": (source.about or source.file) + how,
+                "source": whence,
             }
     return found
 

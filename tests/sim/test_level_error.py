@@ -1,6 +1,6 @@
 """The firmware's own error on level: what it publishes against the median of the very ranges its ranger gave, converted in real numbers.
 
-Both recorded rivers, and the sea under a tilted beam. Only the median, the subtraction, the angle, the air and the rounding are in it, not the ranger's own error.
+Both recorded rivers, and the sea under a tilted beam. Median, subtraction, angle, air and rounding are in it; the ranger's own error is not.
 """
 
 import math
