@@ -2,6 +2,7 @@
 
 from node.core import hydrology
 from node.core import quantities as Q
+from node.core import settings as S
 from node.core.journal import DATED
 from node.core.measurements import FLAG_FAIL, NEW_SETTING
 from node.core.upkeep import Calibration, Fouling
@@ -30,20 +31,21 @@ class Care:
         if self._fouling and gauge.flag < FLAG_FAIL:
             # days of uptime: the date jumps when it is first known
             if self._fouling.update(gauge.level_mm, gauge.range_mm, gauge.spread_mm, up_s // _DAY_S, up_s):
-                self._untold.append((Q.FOULING, 0, self._fouling.state))
+                self._untold.append(((Q.FOULING, 0, self._fouling.state),))
         day = moment[1] // _DAY_S
         if moment[0] & DATED and day != self._day:
             self._day = day
             self._begin_day(day)
-        while self._untold and books.event(self._untold[0]):
+        while self._untold and books.event(*self._untold[0]):
             self._untold.pop(0)
 
     def _begin_day(self, day):
         if self._calibration and self._calibration.update(day, self._calibrated):
-            self._untold.append((Q.CALIBRATION, 0, self._calibration.state))
+            self._untold.append(((Q.CALIBRATION, 0, self._calibration.state),))
         season = hydrology.season(self._seasons, hydrology.month_day(day))
         if self._seasons and season != self._season:
             if season >= 0 or self._season >= 0:
                 self._gauge.use_season(self._seasons[season] if season >= 0 else None)
             self._season = season
-            self._untold.append((Q.SEASON, 0, season + 1))
+            levels = [(NEW_SETTING + S.LEVEL_ALERT + i, 0, self._gauge.limit_mm(i + 1)) for i in range(3)]
+            self._untold.append([(Q.SEASON, 0, season + 1)] + levels)
