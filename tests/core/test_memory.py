@@ -6,6 +6,8 @@ The path from an echo to the siren must not allocate: a garbage collection or a 
 
 import pytest
 
+from hardware.compile import BOARDS, STATIONS
+from hardware.shape import read
 from simulator import firmware_figures
 from tests import vm32, vm64
 
@@ -53,6 +55,29 @@ class Output:
         if on != self.on:
             self.on = on
             self.changes += 1
+"""
+
+# Another alarm sounds throughout: its rounds may allocate, but not between an echo and the siren.
+OTHERS = """
+from node.core import limits
+from node.survey import Sensor, Survey, Watch, point_id
+
+class Driver:
+    GIVES = ("co2",)
+    def start(self): return 0
+    def read_into(self, values):
+        values[0] = 9000
+        return 0
+
+def moment(): return 0, 0, 0
+
+def sounding():
+    survey = Survey([Sensor(Driver(), "i2c0")], [], [Watch(point_id("co2"), limits.first_of("co2"))], Settings({}, limits.ROWS))
+    for now in range(0, 200000, 1000):
+        survey.step(now, moment)
+    return survey
+
+survey = sounding()
 """
 
 FLOOD = """
@@ -108,6 +133,15 @@ def test_from_echo_to_siren_nothing_is_allocated(run) -> None:
 
 
 @VMS
+def test_nothing_is_allocated_while_another_alarm_sounds(run) -> None:
+    beside = FLOOD.replace(
+        "            if gauge.step(", "            gauge.others = survey.sounding(now)\n            if gauge.step("
+    )
+    assert beside != FLOOD
+    assert run(WORLD + OTHERS + "print(survey.state)" + beside).splitlines() == ["3"] + ["True 3 True 0 0"] * 2
+
+
+@VMS
 def test_an_allocation_on_that_path_is_caught(run) -> None:
     assert run(WORLD + PLANTED).strip() == "caught"
 
@@ -138,6 +172,30 @@ def test_the_time_of_a_sample_is_measured_and_far_from_absurd() -> None:
     print(f"microseconds in the 64-bit VM: {runs}")
     assert 0 < min(run["sample"] for run in runs) <= 20_000
     assert 0 < min(run["slowest_step"] for run in runs) <= 100_000
+
+
+def test_each_shipped_stations_heap_fits_its_board() -> None:
+    """A stock board's is the river gauge's limit; who needs more names a board with PSRAM."""
+    vm32.run("")  # installs it
+    files = firmware_figures.compiled()
+    for name, station in firmware_figures.profiles().items():
+        heap = firmware_figures.heap_of_a_station(files, station)
+        assert heap
+        print(f"heap of {name} with 32-bit objects: {heap}")
+        board = read(STATIONS, name, "station").values["board"]
+        if not read(BOARDS, board, "board").values["psram_kb"]:
+            assert heap["connected"] <= HEAP_LIMIT, f"{name} on {board}"
+        assert heap["later"] - heap["connected"] <= 24 * 1024, "it grows"
+
+
+def test_an_interval_of_the_largest_station_takes_less_than_three_milliseconds_of_the_vm() -> None:
+    files = firmware_figures.compiled()
+    profiles = firmware_figures.profiles()
+    for name in ("pv_monitor", firmware_figures.LARGEST):
+        times = firmware_figures.times_of_a_round(files, profiles[name])
+        print(f"microseconds of {name} in the 64-bit VM: {times}")
+        assert times["sample"] <= 3000
+        assert times["slowest_step"] <= 5000
 
 
 def test_the_figures_name_their_limits() -> None:
