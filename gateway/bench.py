@@ -84,7 +84,7 @@ def river(count: int, life: str) -> Iterator[tuple[str, bytes]]:
             f"waspada/v1/demo/{node}/readings",
             (
                 f'[{{"bn":"waspada:demo:{node}:","bt":{1528063200 + seq * 60}.5,"life":"{life}","boot":1,"seq":{seq},{first}'
-                f'"n":"level","u":"m","v":{level / 1000},"q":2{final}}},{{"n":"battery","u":"V","v":12.61,"q":2,"q1":1}}]'
+                f'"n":"level","u":"m","v":{level / 1000},"q":2{final}}},{{"n":"battery","u":"V","v":12.61,"q":1}}]'
             ).encode(),
         )
 

@@ -30,11 +30,26 @@ class Life:
         self.boots: dict[int, tuple[int, int]] = {}  # boot -> (seq of its time_fix, when it began)
         self.streams = (Stream(self, 0, Mark()), Stream(self, 1, Mark()))
 
+    @property
+    def has_spoken(self) -> bool:
+        return any(s.mark.boot or s.mark.ahead or s.mark.prev for s in self.streams)
+
 
 class Node:
     """A station by its name."""
 
-    __slots__ = ("base_name", "committed_ms", "district", "id", "life", "lives", "name", "settings", "state", "to_tell")
+    __slots__ = (
+        "base_name",
+        "committed_ms",
+        "district",
+        "id",
+        "life",
+        "lives",
+        "name",
+        "settings",
+        "state",
+        "told_online",
+    )
 
     def __init__(self, id: int, district: str, name: str) -> None:
         self.id = id
@@ -42,8 +57,8 @@ class Node:
         self.name = name
         self.base_name = f"waspada:{district}:{name}:"
         self.lives: dict[str, Life] = {}
-        self.life: Life | None = None
+        self.life: Life | None = None  # the current one
+        self.told_online = False  # a status said which life is current
         self.state = ""
         self.settings: tuple[str, int, str] | None = None
-        self.to_tell = False
         self.committed_ms: int | None = None

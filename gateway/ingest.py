@@ -4,7 +4,8 @@
 brings the messages acknowledges them after `flush` has returned. `seal` and `kept` are the two halves of `flush`, for who commits while taking
 more. The simulator feeds the same core that the gateway's connections feed.
 
-The current life of a node is the one first seen last: a late record of an old life never brings that life back.
+The current life of a node is the one whose board said last that it is online: that status is retained and written by who is connected now. Before
+any status it is the life first seen last. A record never brings another life back, and a refused message neither makes nor changes one.
 """
 
 from collections.abc import Callable
@@ -54,7 +55,9 @@ class Ingest:
         for id, node_id, text in kept.lives:
             node = nodes[node_id]
             node.life = node.lives[text] = lives[id] = Life(node, id, text)
-            self._telling.tell(node)
+        for node_id, life_id in kept.current:
+            nodes[node_id].life = lives[life_id]
+            nodes[node_id].told_online = True
         for life_id, boot, seq, began_ms in kept.boots:
             lives[life_id].boots[boot] = (seq, began_ms)
         for life_id, number, boot, seq, beyond in kept.marks:
@@ -63,6 +66,8 @@ class Ingest:
             stream.kept = (boot, seq)
             if beyond:
                 self._telling.watch(stream)
+        for node in nodes.values():
+            self._telling.tell(node)
         for node_id, state in kept.status:
             nodes[node_id].state = state
         for node_id, text, revision, values in kept.settings:
@@ -198,7 +203,9 @@ class Ingest:
     def _new_life(self, node: Node, text: str, received_ms: int) -> Life:
         self._last_life += 1
         life = Life(node, self._last_life, text)
-        node.life = node.lives[text] = life
+        node.lives[text] = life
+        if not node.told_online:
+            node.life = life
         self.batch.lives.append((life.id, node.id, text, received_ms))
         return life
 
@@ -244,9 +251,26 @@ class Ingest:
         if payload:  # an empty one only withdraws what was retained
             status = wire.decode_status(payload, node.base_name)
             node.state = status.state
+            if status.state == "online":
+                self._is_online(node, status.life, received_ms)
             row = (node.id, status.life, status.boot, status.t_ms, status.state, status.version, received_ms)
             self.batch.status.append(row)
             self._seen.add(node)
+
+    def _is_online(self, node: Node, text: str, received_ms: int) -> None:
+        """The board of this life is the one connected now."""
+        before = node.life
+        life = node.lives.get(text) or self._new_life(node, text, received_ms)
+        if life is before and node.told_online:
+            return
+        node.life = life
+        node.told_online = True
+        self.batch.current.append((node.id, life.id))
+        if life is not before:
+            for stream in life.streams:  # while another life was current nobody asked for its gaps
+                stream.asked = 0
+                stream.ask_ms = None
+                self._telling.watch(stream)
 
     def _settings(self, node: Node, _stream: int, payload: bytes, received_ms: int) -> None:
         if payload:
@@ -271,9 +295,11 @@ class Ingest:
         node, _, number = route
         key = wire.key_of(payload, node.base_name)
         if key is not None:
-            life = node.lives.get(key.life) or self._new_life(node, key.life, received_ms)
-            self._cover(life.streams[number], key.boot, key.seq, key.seq, key.prev)
-            self._seen.add(node)
+            life = node.lives.get(key.life)
+            # of a life not known yet nothing is done with: once it is, this is asked for again
+            if life is not None:
+                self._cover(life.streams[number], key.boot, key.seq, key.seq, key.prev)
+                self._seen.add(node)
 
     # Keeping and telling
 

@@ -76,7 +76,11 @@ class Reading:
         facts = Facts(district, node)
         node_id = found[0][0]
         self._retained(facts, node_id)
-        life = self._rows("SELECT id, life FROM lives WHERE node_id = ? ORDER BY id DESC LIMIT 1", (node_id,))
+        life = self._rows(
+            "SELECT id, life FROM lives WHERE node_id = ? "
+            "ORDER BY id = (SELECT life_id FROM current WHERE node_id = ?) DESC, id DESC LIMIT 1",
+            (node_id, node_id),
+        )
         if life:
             life_id, facts.life = life[0]
             self._newest(facts, life_id)

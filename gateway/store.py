@@ -24,7 +24,7 @@ _BUSY_MS = 250
 
 SCHEMA = """
 CREATE TABLE nodes (id INTEGER PRIMARY KEY, district TEXT NOT NULL, node TEXT NOT NULL, UNIQUE (district, node));
--- in the order they were first seen: a node's newest life is its highest id
+-- in the order they were first seen: a node's newest life is its highest id, and the current one while `current` has none
 CREATE TABLE lives (id INTEGER PRIMARY KEY, node_id INTEGER NOT NULL, life TEXT NOT NULL, first_ms INTEGER NOT NULL, UNIQUE (node_id, life));
 CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT NOT NULL, unit TEXT, UNIQUE (name, unit));
 -- stream 0 is readings, 1 is event; kind is the first point's name of an event and 0 for readings
@@ -46,6 +46,12 @@ CREATE TABLE settings_seen (node_id INTEGER NOT NULL, received_ms INTEGER NOT NU
 CREATE INDEX settings_by_node ON settings_seen (node_id);
 CREATE TABLE quarantine (id INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL, topic TEXT NOT NULL,
   reason TEXT NOT NULL, size INTEGER NOT NULL, hash INTEGER NOT NULL, payload BLOB NOT NULL, UNIQUE (topic, hash));
+"""
+
+# Made when it is not there: the life whose board said last that it is online. A database from before it begins with what the last status said.
+CURRENT = """
+CREATE TABLE IF NOT EXISTS current (node_id INTEGER PRIMARY KEY, life_id INTEGER NOT NULL);
+INSERT OR IGNORE INTO current SELECT s.node_id, l.id FROM status s JOIN lives l ON l.node_id = s.node_id AND l.life = s.life WHERE s.state = 'online';
 """
 
 # The final flag of a point is in the next record that carries the point. Records between the two (a station's other sensors have their own)
@@ -70,6 +76,7 @@ _BOOT = "INSERT INTO boots VALUES (?,?,?,?) ON CONFLICT DO UPDATE SET seq = excl
 _DATE = "UPDATE records SET t_ms = up_ms + ? WHERE life_id = ? AND stream IN (0, 1) AND boot = ? AND up_ms IS NOT NULL"
 _MARK = "INSERT OR REPLACE INTO marks VALUES (?,?,?,?,?)"
 _STATUS = "INSERT OR REPLACE INTO status VALUES (?,?,?,?,?,?,?)"
+_CURRENT = "INSERT OR REPLACE INTO current VALUES (?,?)"
 _QUARANTINE = "INSERT INTO quarantine VALUES (NULL,?,?,1,?,?,?,?,?) ON CONFLICT DO UPDATE SET times = times + 1, last_ms = excluded.last_ms"
 _TRIM = "DELETE FROM quarantine WHERE id <= (SELECT MAX(id) FROM quarantine) - ?"
 
@@ -99,6 +106,7 @@ class Batch:
 
     nodes: list[tuple[Any, ...]] = field(default_factory=list)
     lives: list[tuple[Any, ...]] = field(default_factory=list)
+    current: list[tuple[int, int]] = field(default_factory=list)
     names: list[tuple[Any, ...]] = field(default_factory=list)
     records: dict[tuple[int, int, int, int], tuple[Any, ...]] = field(default_factory=dict)
     points: list[tuple[Any, ...]] = field(default_factory=list)
@@ -115,6 +123,7 @@ class Kept:
 
     nodes: list[tuple[int, str, str]]
     lives: list[tuple[int, int, str]]
+    current: list[tuple[int, int]]
     names: list[tuple[int, str, str | None]]
     boots: list[tuple[int, int, int, int]]
     marks: list[tuple[int, int, int, int, str | None]]
@@ -168,10 +177,10 @@ class SqliteStore:
         db.execute("PRAGMA journal_size_limit=67108864")
         db.execute("PRAGMA cache_size=-32768")
         if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE;{SCHEMA}{VIEW}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            db.executescript(f"BEGIN IMMEDIATE;{SCHEMA}{CURRENT}{VIEW}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
         else:
             # a view holds nothing: it is made anew; and a file that can't be written is said at the start
-            db.executescript(f"BEGIN IMMEDIATE;DROP VIEW IF EXISTS points_final;{VIEW}COMMIT;")
+            db.executescript(f"BEGIN IMMEDIATE;{CURRENT}DROP VIEW IF EXISTS points_final;{VIEW}COMMIT;")
 
     def load(self) -> Kept:
         def rows(sql: str) -> list[Any]:
@@ -181,6 +190,7 @@ class SqliteStore:
             return Kept(
                 nodes=rows("SELECT id, district, node FROM nodes ORDER BY id"),
                 lives=rows("SELECT id, node_id, life FROM lives ORDER BY id"),
+                current=rows("SELECT node_id, life_id FROM current"),
                 names=rows("SELECT id, name, unit FROM names"),
                 boots=rows("SELECT life_id, boot, seq, began_ms FROM boots"),
                 marks=rows("SELECT life_id, stream, boot, seq, beyond FROM marks"),
@@ -220,6 +230,7 @@ class SqliteStore:
         many = self._db.executemany
         many("INSERT INTO nodes VALUES (?,?,?)", batch.nodes)
         many("INSERT INTO lives VALUES (?,?,?,?)", batch.lives)
+        many(_CURRENT, batch.current)
         many("INSERT INTO names VALUES (?,?,?)", batch.names)
         many(_RECORD, batch.records.values())
         many(_POINT, batch.points)

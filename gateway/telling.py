@@ -28,7 +28,7 @@ class Telling:
 
     def tell(self, node: Node) -> None:
         """Something of this node was kept."""
-        if node.life is not None:
+        if node.life is not None and node.life.has_spoken:
             self._to_tell[node.id] = node
 
     def tell_all(self, nodes: Iterable[Node]) -> None:

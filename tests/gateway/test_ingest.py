@@ -200,6 +200,167 @@ def test_a_replaced_board_starts_at_nothing_and_a_late_record_of_the_old_one_doe
     assert district.facts().life == OTHER_LIFE
 
 
+def online(life):
+    return status("online", life=life)
+
+
+def b_has_taken_the_place_of_a(district):
+    """Board a spoke, with a gap, and then board b, with a gap too; both said they are online."""
+    district.take(online(LIFE), name="status")
+    district.take(reading(1, 1), reading(1, 4))
+    district.take(online(OTHER_LIFE), name="status")
+    district.take(reading(1, 1, 0.2, life=OTHER_LIFE), reading(1, 3, 0.2, life=OTHER_LIFE))
+
+
+def spoken_to(ingest, since=0):
+    """Which lives hear `committed` and requests for gaps in the minutes from `since` on."""
+    said = [
+        (t.rsplit("/")[-1], json.loads(p)["life"])
+        for at in range(since, since + 100_000, 500)
+        for t, p, _ in ingest.due(at)
+    ]
+    return {name: {life for what, life in said if what == name} for name in ("committed", "resend")}
+
+
+def only(life):
+    return {"committed": {life}, "resend": {life}}
+
+
+def test_the_old_board_put_back_is_the_current_one_for_the_page_committed_and_requests(district):
+    b_has_taken_the_place_of_a(district)
+    assert spoken_to(district.ingest) == only(OTHER_LIFE)
+    assert (district.facts().life, district.facts().alarm) == (OTHER_LIFE, "normal")
+    district.take(online(LIFE), name="status")
+    district.take(reading(1, 5, 1.6))
+    district.take(alarm(1, 1, "danger", level=1.6), name="event")
+    facts = district.facts()
+    assert (facts.life, facts.alarm, facts.points["level"]["v"]) == (LIFE, "danger", 1.6)
+    assert spoken_to(district.ingest, 100_000) == only(LIFE)
+    district.take(reading(1, 2), reading(1, 3))
+    assert district.committed(300_000) == (1, 5)
+
+
+@pytest.mark.parametrize("back", [True, False], ids=["a is back", "b is there"])
+def test_who_is_current_is_known_after_a_restart_at_any_moment(tmp_path, back):
+    path = str(tmp_path / "kept.db")
+
+    def restarted(*said):
+        """A gateway that takes what was said, keeps it and is gone; the next one on the same file."""
+        store = SqliteStore(path)
+        ingest = Ingest(store)
+        for name, payload in said:
+            ingest.take(topic(name), payload, NOW)
+        ingest.flush()
+        store.close()
+
+    restarted(("status", online(LIFE)), ("readings", reading(1, 1)), ("readings", reading(1, 4)))
+    restarted(("status", online(OTHER_LIFE)))
+    restarted(*(("readings", reading(1, seq, 0.2, life=OTHER_LIFE)) for seq in (1, 3)))
+    if back:
+        restarted(("status", online(LIFE)))
+    restarted(("readings", reading(1, 6)), ("readings", reading(1, 5, 0.2, life=OTHER_LIFE)))
+    restarted(("status", status("unreachable", life=LIFE if back else OTHER_LIFE, bt=None)))
+    store = SqliteStore(path)
+    current = LIFE if back else OTHER_LIFE
+    assert Reading(store.connection()).facts("demo", "dr01").life == current
+    ingest = Ingest(store)
+    ingest.take(topic("status"), online(current), NOW)
+    ingest.flush()
+    assert spoken_to(ingest) == only(current)
+    store.close()
+
+
+def test_a_commit_that_failed_keeps_who_is_current_for_the_next_one(district, monkeypatch):
+    b_has_taken_the_place_of_a(district)
+
+    def full(batch):
+        raise StoreError("disk full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(district.store, "write", full)
+        with pytest.raises(StoreError):
+            district.take(online(LIFE), name="status")
+    district.ingest.flush()
+    assert district.facts().life == LIFE
+    assert spoken_to(Ingest(district.store)) == only(LIFE)
+
+
+@pytest.mark.parametrize("first_seen", [True, False], ids=["of a life never seen", "of b"])
+def test_a_late_record_or_a_duplicate_of_another_life_does_not_make_it_current(district, first_seen):
+    b_has_taken_the_place_of_a(district)
+    district.take(online(LIFE), name="status")
+    late = "0000cafe" if first_seen else OTHER_LIFE
+    district.take(*2 * [reading(1, 1, 0.2, life=late)], reading(1, 9, 0.2, life=late))
+    district.take(*2 * [alarm(1, 1, "alert", life=late)], name="event")
+    assert district.facts().life == LIFE
+    assert spoken_to(district.ingest) == only(LIFE)
+    assert district.rows(f"SELECT COUNT(*) > 0 FROM points_final WHERE life = '{late}'") == [(1,)], "kept all the same"
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["with a status", "without any status"])
+@pytest.mark.parametrize("name", ["readings", "event", "status"])
+def test_a_refused_message_with_another_life_neither_makes_nor_changes_a_life(district, told, name):
+    if told:
+        district.take(online(LIFE), name="status")
+    district.take(reading(1, 1, 1.6), reading(1, 3, 1.6))
+    wrong = pack(1, 1, {"n": "level", "u": "furlong", "v": 1.0}, life=OTHER_LIFE)
+    district.take(wrong, name=name)
+    assert district.ingest.counts["quarantined"] == 1
+    assert district.rows("SELECT life FROM lives") == [(LIFE,)]
+    assert district.facts().life == LIFE
+    assert spoken_to(district.ingest) == only(LIFE) == spoken_to(Ingest(district.store))
+
+
+def test_a_refused_message_of_the_life_before_does_not_bring_it_back(district):
+    b_has_taken_the_place_of_a(district)
+    district.take(pack(1, 5, {"n": "level", "u": "furlong", "v": 1.0}))
+    assert district.ingest.counts["quarantined"] == 1
+    assert district.facts().life == OTHER_LIFE
+    assert spoken_to(district.ingest) == only(OTHER_LIFE)
+
+
+def test_a_board_whose_first_record_was_refused_is_done_with_it_once_its_life_is_known(district):
+    wrong = pack(1, 1, {"n": "level", "u": "furlong", "v": 1.0})
+    district.take(wrong, reading(1, 2))
+    assert district.committed(0) == (0, 0)
+    assert [(a["from"], a["to"]) for at in range(0, 5000, 500) for a in district.said(at, "resend")] == [(1, 1)]
+    district.take(wrong)
+    assert district.committed(10_000) == (1, 2)
+
+
+def test_a_new_board_that_says_it_is_online_is_current_before_its_first_record(district):
+    district.take(online(LIFE), name="status")
+    district.take(reading(1, 1, 1.6))
+    district.said(0, "committed")
+    district.take(online(OTHER_LIFE), name="status")
+    facts = district.facts()
+    assert (facts.life, facts.points, facts.alarm) == (OTHER_LIFE, {}, None)
+    assert district.said(10_000, "committed") == [], "of a board that said nothing there is nothing to commit"
+    district.take(reading(1, 1, 0.2, life=OTHER_LIFE))
+    assert [said["life"] for said in district.said(20_000, "committed")] == [OTHER_LIFE]
+
+
+def test_a_last_will_does_not_decide_which_life_is_current(district):
+    b_has_taken_the_place_of_a(district)
+    district.take(status("unreachable", life=LIFE, bt=None), name="status")
+    assert district.facts().life == OTHER_LIFE
+
+
+def test_a_database_from_before_this_rule_begins_with_what_the_last_status_said(tmp_path):
+    path = str(tmp_path / "kept.db")
+    store = SqliteStore(path)
+    ingest = Ingest(store)
+    for payload in (reading(1, 1), reading(1, 1, life=OTHER_LIFE)):
+        ingest.take(topic("readings"), payload, NOW)
+    ingest.take(topic("status"), online(LIFE), NOW)
+    ingest.flush()
+    store.rows("DROP TABLE current")
+    store.close()
+    store = SqliteStore(path)
+    assert Reading(store.connection()).facts("demo", "dr01").life == LIFE
+    store.close()
+
+
 def test_a_later_boot_waits_for_the_one_it_names(district):
     district.take(reading(1, 1), reading(1, 2), reading(3, 1, prev=(1, 4)), reading(3, 2))
     assert district.committed(0) == (1, 2)

@@ -12,9 +12,11 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
+from tests.broker import free_port
 from tests.gateway.district import LIFE, reading, status, topic
 from tests.gateway.running import Broker, Gateway, publisher, wait_until
 
+OTHER_LIFE = "00000bad"
 KILLS = int(os.environ.get("WASPADA_KILLS", "20"))
 NODES = ("dr01", "dr02", "dr03")
 
@@ -84,6 +86,37 @@ def _listens(client, gateway):
     """True once what is published now comes through to the database: from here on the broker keeps the session."""
     client.publish(topic("status"), status(), 1).wait_for_publish(10)
     return gateway.count("status") > 0
+
+
+def test_the_board_put_back_stays_the_current_one_when_the_gateway_is_killed(tmp_path):
+    said = []
+    with Broker(tmp_path) as broker, publisher(broker.port) as client:
+        client.on_message = lambda _client, _userdata, message: said.append(message)
+        client.subscribe([(topic("committed"), 1), (topic("resend"), 1)])
+        gateway = Gateway(tmp_path, broker.port, web_port=free_port()).start()
+        wait_until(lambda: _listens(client, gateway), what="the gateway's subscription")
+        for life, level in ((LIFE, 1.6), (OTHER_LIFE, 0.2), (LIFE, 1.6)):
+            client.publish(topic("status"), status(life=life), 1, retain=True).wait_for_publish(10)
+            for seq in (1, 3):
+                client.publish(topic("readings"), reading(1, seq, level, life=life), 1).wait_for_publish(10)
+            wait_until(lambda life=life: _current(gateway) == life, what=f"life {life} as the current one")
+            gateway.kill()
+            del said[:]
+            gateway.start()
+        client.publish(topic("readings"), reading(1, 4, 0.2, life=OTHER_LIFE), 1).wait_for_publish(10)
+        wait_until(lambda: gateway.count() == 5, what="the late record")
+        wait_until(
+            lambda: {m.topic for m in said if not m.retain} == {topic("committed"), topic("resend")}, what="both told"
+        )
+        assert {json.loads(m.payload)["life"] for m in said if not m.retain} == {LIFE}
+        [station] = gateway.ask("/api/stations")["stations"]
+        assert station["level_m"] == 1.6
+        assert gateway.stop() == 0
+
+
+def _current(gateway):
+    rows = gateway.rows("SELECT life FROM lives WHERE id IN (SELECT life_id FROM current)")
+    return rows[0][0] if rows else None
 
 
 class Station:

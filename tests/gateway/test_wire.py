@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.bench import river
 from gateway.ingest import Ingest
 from gateway.store import SqliteStore
 from tests.gateway.district import T0_S, pack, reading, settings, status, topic
@@ -134,3 +135,14 @@ def test_a_point_without_number_keeps_its_name_and_unit():
     again.flush()
     rows = store.rows("SELECT unit, v, vs, q FROM points_final WHERE name = 'level' ORDER BY seq")
     assert rows == [("m", None, "no_answer", 9), ("m", 1.5, None, 2), ("m", None, "no_answer", 9)]
+
+
+def test_the_benchs_payload_is_what_the_firmware_says():
+    """Flags and names of the pack in docs/wire.md, whose examples are the firmware's own; only numbers differ."""
+    said = EXAMPLES[0].strip()
+    [payload] = [payload for _, payload in river(13, "5eed0001") if b'"seq":2,' in payload]
+
+    def shape(text):
+        return re.sub(r'("(?:bt|seq|v)"):[0-9.]+', r"\1:0", text)
+
+    assert shape(payload.decode()) == shape(said)
