@@ -15,6 +15,7 @@ from node.uplink import Uplink
 _FOREVER_MS = 3600000
 _FAULT_AFTER = 3  # bursts in a row without a reading before the sensor is called faulty
 _CONSOLE_MS = 5
+_ALARM_FILE = "alarm"
 
 
 def _settings(station):
@@ -65,9 +66,15 @@ class App:
         self._care = None
         self._led = ports.outputs.get("led")
         self._lit = 0
+        self._recovered = False  # settings and alarm have been read from storage
+        self._kept = 0  # the alarms as storage has them
+        self.defects = 0  # exceptions that are no answer of a port: our own
         self._books = Books(ports.storage, ports.clock, station.get("reset", "unknown"))
         self._sounder = Sounder(ports.outputs["siren"], ports.outputs["strobe"])
         self._compose(station, ports)
+        self._alarms = [self.gauge.alarm] if self.gauge else []
+        if self.survey:
+            self._alarms += [watch.alarm for watch in self.survey.watches]
         self._console = Console(ports.console, self.settings, self)
         self._open()
 
@@ -77,10 +84,15 @@ class App:
         except OSError:
             self._books.storage_bad = True
             return
+        if (
+            not self._recovered
+        ):  # before the books: flash that can be read but not written still holds the levels that count
+            self._recovered = True
+            self._settings_lost = not self.settings.recover(image)
+            self._configure()
+            self._resume()
         if not self._books.open():
             return
-        self._settings_lost = not self.settings.recover(image)
-        self._configure()
         self.uplink = Uplink(self._station, self.logs, self._link, self.settings, self._books.when, self._books.declare)
 
     @property
@@ -145,18 +157,50 @@ class App:
         if self._now_ms < 0:
             self.begin()
         self._now_ms = now_ms
-        writing = self._console.step()  # first: what was typed shows in this step's sound
-        wait = self._step_survey(now_ms) if self.survey else _FOREVER_MS
+        try:
+            writing = self._console.step()  # first: what was typed shows in this step's sound
+        except OSError:
+            writing = False  # a cable is no reason not to sample
+        wait = _FOREVER_MS
         gauge = self.gauge
         if gauge:
             if gauge.step(now_ms, self._books.uptime.seconds):
                 self._record(now_ms)
-            own = gauge.due_in(now_ms)
-            if own < wait:
-                wait = own
+            wait = gauge.due_in(now_ms)
+        if self.survey:
+            wait = min(wait, self._step_survey(now_ms))
+        self._keep_alarm()
         if self._led:
             self._light()
         return _CONSOLE_MS if writing and wait > _CONSOLE_MS else wait
+
+    def _keep_alarm(self):
+        """States and acknowledgements outlive a reset: written when they change, which is seldom."""
+        key = 0
+        for alarm in self._alarms:
+            key = key << 4 | alarm.state << 2 | alarm.acknowledged
+        if key != self._kept and self._recovered:
+            try:
+                self._storage.replace(_ALARM_FILE, b"%d %d" % (len(self._alarms), key))
+                self._kept = key
+            except OSError:
+                self._books.storage_bad = True
+
+    def _resume(self):
+        """A reset is no reason to fall silent: what was alarmed still is, until the water is seen to be down."""
+        try:
+            count, key = [int(word) for word in self._storage.read(_ALARM_FILE, 0, 24).split()]
+        except (OSError, ValueError):
+            return
+        if count != len(self._alarms) or not 0 <= key < 1 << 4 * count:
+            return
+        self._kept = key
+        for alarm in reversed(self._alarms):
+            alarm.resume(key >> 2 & 3, key & 3)
+            key >>= 4
+            self._told_state = max(self._told_state, alarm.state)
+        if self.gauge:
+            self.gauge.state = self.gauge.alarm.state
 
     def _light(self):
         """The LED: lit while a sample is taken, and as long as anything is alarmed."""
@@ -184,6 +228,9 @@ class App:
             return self.uplink.step(now_ms) if self.uplink else 1000
         except OSError:
             self._books.storage_bad = True
+            return 1000
+        except ValueError:
+            self.defects += 1  # a message that can't be made: the next step goes on behind it
             return 1000
 
     # Records
@@ -266,17 +313,29 @@ class App:
             )  # fmt: skip
         level = M.REASONS[gauge.reason] if gauge.flag == M.FLAG_MISSING else fixed.text(gauge.level_mm, 3) + " m"
         state = max(gauge.state, self.survey.state) if self.survey else gauge.state
-        return "%s, level %s (q %d), battery %d mV, revision %d" % (
-            M.STATES[state], level, gauge.flag, gauge.battery_mv, self.settings.revision,
+        season = ""
+        if gauge.in_season():
+            season = ", a season's levels rule: %s m" % " ".join([fixed.text(gauge.limit_mm(i), 3) for i in (1, 2, 3)])
+        return "%s, level %s (q %d), battery %d mV, revision %d%s" % (
+            M.STATES[state], level, gauge.flag, gauge.battery_mv, self.settings.revision, season,
         )  # fmt: skip
 
     def keep(self, settings):
         """Save what was typed, then use it: after a cut the station runs either the old settings or the new."""
         values = settings.proposed()
         problem = S.conflict(values, settings.rows)
+        if not problem and not self._out_of_reach(settings.values):  # what was so before does not stop another change
+            problem = self._out_of_reach(values)
         if problem:
             raise ValueError(problem)
-        self._storage.replace(S.FILE, settings.image(values, settings.revision + 1))
+        if not self._recovered:
+            raise OSError("what was saved before has not been read yet")
+        image = settings.image(values, settings.revision + 1)
+        try:
+            self._storage.replace(S.FILE, image)
+        except OSError:
+            if self._storage.read(S.FILE, 0, 4096) != image:  # some failures come after the deed
+                raise
         changes = settings.apply()
         self._configure()
         for i, old, new in changes:
@@ -287,6 +346,16 @@ class App:
                 (M.NEW_SETTING + i, 0, new),
             )
         return changes
+
+    def _out_of_reach(self, values):
+        """What the sensor can never tell, in one sentence, or None: a line up there would be no alarm."""
+        if self.gauge:
+            highest = self.gauge.highest_mm(values[S.SENSOR_HEIGHT])
+            if values[S.LEVEL_DANGER] > highest:
+                return "level.danger is above what the sensor can tell from its height, %s m" % fixed.text(highest, 3)
+            if values[S.RISE_LIMIT] and 2 * values[S.SAMPLE_INTERVAL] > values[S.RISE_WINDOW]:
+                return "rise.window must hold two samples: at least twice sample.interval, or rise.limit 0"
+        return None
 
     def acknowledge(self):
         for each in (self.gauge, self.survey):

@@ -5,6 +5,7 @@ from node.core import measurements as M
 from node.core.clock import Uptime
 
 _BOOT_FILE = "boot"
+_WRONG_MS = 60000  # a correction back by more than this says that the time before was wrong: it is not held on to
 _FIX_MOST_S = 2000000  # a point's value is 32 bits: uptimes beyond are dated from here
 
 
@@ -54,7 +55,7 @@ class Books:
         unix_ms = self._clock.unix_ms()
         if unix_ms is None:
             return 0, self.uptime.seconds, self.uptime.ms
-        if unix_ms < self._unix_last:
+        if unix_ms < self._unix_last and self._unix_last - unix_ms < _WRONG_MS:
             unix_ms = self._unix_last
         self._unix_last = unix_ms
         return journal.DATED, unix_ms // 1000, unix_ms % 1000

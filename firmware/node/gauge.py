@@ -10,7 +10,15 @@ from node.core import schedule
 from node.core import settings as S
 from node.core.alarm import LevelAlarm, RiseAlarm
 from node.core.clock import add, diff
-from node.core.measurements import BAD_CHECKSUM, FLAG_MISSING, FLAG_PASS, NO_ANSWER, OUT_OF_RANGE
+from node.core.measurements import (
+    BAD_CHECKSUM,
+    FLAG_FAIL,
+    FLAG_MISSING,
+    FLAG_PASS,
+    FLAG_SUSPECT,
+    NO_ANSWER,
+    OUT_OF_RANGE,
+)
 from node.core.quality import Quality
 
 _FRAMES = 5
@@ -97,6 +105,14 @@ class Gauge:
         self._season = row
         self.configure()
 
+    def in_season(self):
+        """Whether a season's levels are in force instead of the settings' own."""
+        return self._season is not None
+
+    def highest_mm(self, height_mm):
+        """The highest level that the sensor can tell when it hangs (or lies) at this height."""
+        return height_mm + self._ranger.range_mm if self._depth else height_mm - self._ranger.blanking_mm
+
     def limit_mm(self, state):
         """The level that makes `state`, 1 to 3."""
         return self._limits[state - 1]
@@ -139,6 +155,7 @@ class Gauge:
         """A burst of `count` ranges: level, flag, state. Allocates nothing."""
         self.battery_mv = self._battery.read_mv()
         self.battery_flag = self._battery.flag(self.battery_mv)
+        stood = False
         if count < _FEWEST:
             self._missing(t_s)
         else:
@@ -149,12 +166,22 @@ class Gauge:
                 self.level_mm = self._mount.level(self.range_mm, self.air_cc)
             else:
                 self.level_mm = self._height - self.range_mm
+            stood = self.quality.flat
             self.flag = self.quality.update(self.level_mm, self.range_mm, t_s)
-            self.failures = 0
+            if self.flag == FLAG_FAIL:
+                self.failures += 1
+                self.reason = OUT_OF_RANGE
+            else:
+                self.failures = 0
         self._no_echo_seen = self._ranger.no_echo
         self._bad_seen = self._ranger.bad_checksum
         self.state = self.alarm.update(self.level_mm, self.flag, now_ms)
-        self.rising = self.rise.update(self.level_mm, self.flag, t_s, self.quality.previous_final)
+        # Water that stood still for a day fails its flat line, and is what the flood rises from: here it is only suspect.
+        final = self.quality.previous_final
+        if final == FLAG_FAIL and stood:
+            final = FLAG_SUSPECT
+        flag = FLAG_SUSPECT if self.flag == FLAG_FAIL and self.quality.flat else self.flag
+        self.rising = self.rise.update(self.level_mm, flag, t_s, final)
         if not self.rising:
             self._rise_acknowledged = 0
         self._interval()
@@ -198,7 +225,9 @@ class Gauge:
 
     def _interval(self):
         self.interval_ms = schedule.interval_ms(
-            self._settings, self.state or self.rising, self.battery_mv if self.battery_flag == FLAG_PASS else 0
+            self._settings,
+            self.state or self.rising or self.alarm.pending,
+            self.battery_mv if self.battery_flag == FLAG_PASS else 0,
         )
 
     def _schedule(self, now_ms):

@@ -64,7 +64,9 @@ class Rounds:
             return False
         if gauge:
             air_cc = survey.air_cc()
-            if air_cc is not None:  # a thermometer that fails leaves the air as it was: going back to what the ranger assumes shifts the level
+            if (
+                air_cc is not None
+            ):  # a thermometer that fails leaves the air as it was: going back to what the ranger assumes shifts the level
                 gauge.air_cc = air_cc
         moment = self._app.begin()
         self._app.tell_state(None)

@@ -188,8 +188,12 @@ class Uplink:
         if not at:
             self._through[stream] = seq
             return False
-        if not self._send(now_ms, stream, at):
-            return False
+        try:
+            if not self._send(now_ms, stream, at):
+                return False
+        except ValueError:  # a pack beyond the packet limit: it can't be sent, and must not keep the others waiting
+            if not self._declare(stream, at[0], seq_of(at[3]), seq_of(at[3])):
+                return False
         cursor.advance(at[3])
         return True
 

@@ -251,7 +251,7 @@ def test_a_points_name_is_its_id(key, i):
 
 @pytest.mark.parametrize("key", NO_NAMES)
 def test_what_is_no_points_name_is_refused(key):
-    with pytest.raises(ValueError, match="no point|invalid literal|1 to 16 of a kind"):
+    with pytest.raises(ValueError, match=r"no point|invalid literal|1 to 16 of a kind"):
         point_id(key)
 
 

@@ -29,6 +29,8 @@ class Air:
 
         `weight`: how many of the expected ones it stands for; the mean does not care.
         """
+        if hour < self._hour:
+            self._hour = hour - 1  # the clock was wrong before: go on from the right one
         begins = hour > self._hour
         if begins:
             if self._hour >= 0:

@@ -16,6 +16,7 @@ from node.core.clock import diff
 
 NORMAL, ALERT, WARNING, DANGER = 0, 1, 2, 3
 _LONGEST_MS = (1 << 29) - 1  # a sum of two stays a small int
+_ACKNOWLEDGED_MS = 12 * 3600000  # then what still stands sounds again: nobody acknowledges next week's flood today
 _RETRIES = 5  # failed bursts in a row after which a crossing waits for the next regular sample
 
 
@@ -43,6 +44,8 @@ class LevelAlarm:
         self._active = array("i", (0, 0, 0))
         self._bursts = array("i", (0, 0, 0))  # consecutive usable bursts at or above an inactive level
         self._held_ms = array("i", (0, 0, 0))  # for how long: at or above an inactive level, below an active one
+        self.pending = False  # at or above a line that is not raised yet: sample as in alarm
+        self._ack_ms = 0  # what is left of an acknowledgement
         self._latch = NORMAL
         self._since_usable_ms = 0
         self._failed = 0
@@ -77,6 +80,10 @@ class LevelAlarm:
                 gone_ms = 0
         self._last_ms = now_ms
         self._count_shelf(now_ms)
+        if self.acknowledged:
+            self._ack_ms -= gone_ms
+            if self._ack_ms <= 0:
+                self.acknowledged = NORMAL
         if self.out_of_service:
             self._forget()
             return NORMAL
@@ -93,11 +100,14 @@ class LevelAlarm:
         self._since_usable_ms = 0
         self._failed = 0
         self.confirming = False
+        self.pending = False
         for i in range(3):
             if self._active[i]:
                 self._fall(i, value, observed_ms)
             else:
                 self._rise(i, value, since_ms)
+                if self._bursts[i] and not self._active[i]:
+                    self.pending = True
         return self._settle()
 
     def _rise(self, i, value, since_ms):
@@ -160,8 +170,20 @@ class LevelAlarm:
         """A person has seen the present state: its sound ends, its latch opens; a rise to a higher one sounds again.
         Returns the state."""
         self.acknowledged = self.state
+        self._ack_ms = _ACKNOWLEDGED_MS
         self._latch = NORMAL
         return self._settle()
+
+    def resume(self, state, acknowledged):
+        """After a reset: what was alarmed before it still is, until the water is seen to be down."""
+        for i in range(3):
+            self._active[i] = 1 if i < state else 0
+            self._held_ms[i] = -1 if i < state else 0
+        self.acknowledged = acknowledged
+        self._ack_ms = _ACKNOWLEDGED_MS
+        if self._latched:
+            self._latch = state
+        self._settle()
 
     def shelve(self, now_ms, seconds):
         """No sound for `seconds` from now; 0 ends it. It always ends by itself."""
@@ -237,7 +259,7 @@ class RiseAlarm:
         self._limit = limit_mm
         self._window_s = window_s
         self._step_s = window_s // (_SLOTS - 1) + 1
-        self._deadband = deadband
+        self._deadband = min(deadband, limit_mm // 2)  # more would never let it clear
         self._bursts = 0
         self.confirming = False
 

@@ -15,7 +15,7 @@ HELP = (
     ("set", "KEY VALUE [UNIT]", "type a new value; not live until save"),
     ("save", "", "check, keep and use what was typed"),
     ("revert", "", "forget what was typed"),
-    ("ack", "", "acknowledge the alarm: silent until it rises"),
+    ("ack", "", "acknowledge: silent until it rises, 12 h at most"),
     ("shelve", "MINUTES", "sound nothing for 1 to 1440 minutes; 0 ends it"),
 )
 

@@ -43,6 +43,7 @@ class Quality:
         self.resolution = resolution
         self.gap_s = gap_s
         self.previous_final = 0
+        self.flat = False  # the newest point's range has not moved for `flat_fail_s`
         self._newest = 0  # the newest point's flag without its spike test
         self._joined = 0  # how many points up to the newest follow each other without a hole: 0, 1, 2
         self._value_1 = 0  # the newest point's value, and the one before
@@ -66,6 +67,7 @@ class Quality:
         if self.gap_s and gone > self.gap_s:
             self._joined = 0
         flat_s = self._flat_for(raw, t_s)
+        self.flat = flat_s >= self.flat_fail_s
         if flat_s >= self.flat_fail_s and self.resolution <= self.flat_tolerance:
             newest = FLAG_FAIL
         elif flat_s >= self.flat_suspect_s or value < self.user_low or value > self.user_high:

@@ -8,7 +8,7 @@ POINTS = measurements.POINTS + (
     # Water and rain
     ("rain", "mm", 3, 0, 1000000, None),  # since the record before
     ("rain_rate", "mm/h", 1, 0, 10000, None),
-    ("fill", "/100", 1, 0, 1100, None),  # of a tank's volume
+    ("fill", "/100", 1, 0, 2000, None),  # of a tank's volume
     ("water_temperature", "Cel", 2, -500, 6000, None),
     ("conductivity", "S/m", 4, 0, 100000, None),
     ("depth", "m", 3, 0, 100000, None),

@@ -9,13 +9,13 @@ _LONGEST_S = 3600
 
 def interval_ms(settings, state, battery_mv):
     """Milliseconds between two samples; `state` is above 0 while anything is alarmed, 0 mV: not known."""
-    if state:
-        return settings.get(S.SAMPLE_ALARM_INTERVAL) * 1000
     seconds = settings.get(S.SAMPLE_INTERVAL)
+    if state:
+        return min(seconds, settings.get(S.SAMPLE_ALARM_INTERVAL)) * 1000
     if 0 < battery_mv < settings.get(S.BATTERY_LOW):
-        seconds *= _SAVING
-        if seconds > _LONGEST_S:
-            seconds = _LONGEST_S
+        # A rise is told from two samples in its window at the least: saving power does not blind it.
+        longest = settings.get(S.RISE_WINDOW) >> 1 if settings.get(S.RISE_LIMIT) else _LONGEST_S
+        seconds = max(seconds, min(seconds * _SAVING, longest))
     return seconds * 1000
 
 
