@@ -316,8 +316,8 @@ class App:
         season = ""
         if gauge.in_season():
             season = ", a season's levels rule: %s m" % " ".join([fixed.text(gauge.limit_mm(i), 3) for i in (1, 2, 3)])
-        return "%s, level %s (q %d), battery %d mV, revision %d%s" % (
-            M.STATES[state], level, gauge.flag, gauge.battery_mv, self.settings.revision, season,
+        return "%s, level %s (q %d, %d outliers), battery %d mV, revision %d%s" % (
+            M.STATES[state], level, gauge.flag, gauge.outliers, gauge.battery_mv, self.settings.revision, season,
         )  # fmt: skip
 
     def keep(self, settings):

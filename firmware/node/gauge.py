@@ -22,6 +22,7 @@ from node.core.measurements import (
 from node.core.quality import Quality
 
 _FRAMES = 5
+_OUTLIER_MM = 50  # five times the ranger's own accuracy
 _FEWEST = 3  # below this a burst has no median worth the name
 _LOOK_AGAIN_MS = 100
 _BURST_LIMIT_MS = 2000
@@ -38,6 +39,7 @@ class Gauge:
         self._mount = mount
         self._depth = depth
         self._median_of = median_of  # for the base of a noisy ranger's rise
+        self.outliers = 0  # ranges far from their burst's median, since the boot
         self.spread_mm = 0  # of the newest burst
         self._season = None
         self.air_cc = None  # air temperature, 0.01 degC, for a ranger that does not correct itself
@@ -96,6 +98,7 @@ class Gauge:
         delays = (get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
         self.alarm.configure(self._limits, get(S.LEVEL_DEADBAND), delays[0], delays[1], latched=get(S.LEVEL_LATCHED))
         self.alarm.shadow = get(S.ALARM_SHADOW)
+        self.alarm.out_of_service = get(S.ALARM_OUT_OF_SERVICE)
         self._interval()
         if not self.sampling:
             self._due = -1
@@ -182,6 +185,8 @@ class Gauge:
             final = FLAG_SUSPECT
         flag = FLAG_SUSPECT if self.flag == FLAG_FAIL and self.quality.flat else self.flag
         self.rising = self.rise.update(self.level_mm, flag, t_s, final)
+        if self.alarm.out_of_service:
+            self.rising = 0
         if not self.rising:
             self._rise_acknowledged = 0
         self._interval()
@@ -221,7 +226,11 @@ class Gauge:
                 j -= 1
             burst[j] = value
         self.spread_mm = burst[count - 1] - burst[0]
-        return burst[count >> 1]
+        middle = burst[count >> 1]
+        for i in range(count):
+            if not -_OUTLIER_MM <= burst[i] - middle <= _OUTLIER_MM:
+                self.outliers += 1
+        return middle
 
     def _interval(self):
         self.interval_ms = schedule.interval_ms(

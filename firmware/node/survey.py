@@ -109,6 +109,7 @@ class Watch:
         delays = (get(S.LEVEL_ON_DELAY), get(S.LEVEL_OFF_DELAY))
         self.alarm.configure(self._limits, get(self.first + 3), delays[0], delays[1], latched=get(S.LEVEL_LATCHED))
         self.alarm.shadow = get(S.ALARM_SHADOW)
+        self.alarm.out_of_service = get(S.ALARM_OUT_OF_SERVICE)
 
 
 class Survey:

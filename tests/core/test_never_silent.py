@@ -73,3 +73,19 @@ def test_a_pending_raise_is_sampled_as_an_alarm_is():
     desk.level(DANGER_MM)
     desk.run(15 * MINUTE + 20_000 + 15_000)
     assert desk.app.gauge.state == 3
+
+
+def test_out_of_service_decides_nothing_and_goes_on_measuring():
+    desk = calm()
+    desk.level(DANGER_MM)
+    desk.run(2 * MINUTE)
+    desk.type("set alarm.out_of_service 1")
+    desk.type("save")
+    desk.run(2 * MINUTE)
+    assert desk.app.gauge.state == 0
+    assert desk.outputs["strobe"].on == 0
+    assert desk.app.gauge.level_mm == DANGER_MM
+    desk.type("set alarm.out_of_service 0")
+    desk.type("save")
+    desk.run(2 * MINUTE)
+    assert desk.app.gauge.state == 3

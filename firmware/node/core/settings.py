@@ -25,13 +25,14 @@ ROWS = (
     ("sample.interval", "s", 0, 60, 5, 3600, "between samples in state normal"),
     ("sample.alarm_interval", "s", 0, 15, 2, 3600, "between samples from state alert on"),
     ("report.interval", "s", 0, 60, 5, 3600, "between reports while normal"),
+    ("alarm.out_of_service", None, 0, 0, 0, 1, "1: measure and report, decide nothing"),
     ("battery.low", "V", 3, 11500, 0, 30000, "below it, calm stations sample a third as often"),
 )
 
 (
     LEVEL_ALERT, LEVEL_WARNING, LEVEL_DANGER, LEVEL_DEADBAND, LEVEL_ON_DELAY, LEVEL_OFF_DELAY, LEVEL_LATCHED, RISE_LIMIT,
     RISE_WINDOW, ALARM_SHADOW, SIREN_FROM, SENSOR_HEIGHT, SAMPLE_INTERVAL, SAMPLE_ALARM_INTERVAL, REPORT_INTERVAL,
-    BATTERY_LOW,
+    ALARM_OUT_OF_SERVICE, BATTERY_LOW,
 ) = range(len(ROWS))  # fmt: skip
 
 FILE = "settings.json"
