@@ -89,7 +89,7 @@ def places(
                 place = Place(
                     name,
                     river,
-                    compiled["settings"].get("sensor.height", BUILT_IN_HEIGHT_MM),
+                    _true_height_mm(table, compiled),
                     compiled,
                     _boots_ms(bits),
                     described is not None and bool(described.board["psram_kb"]),
@@ -135,6 +135,14 @@ def _described(scenario: Scenario, station: str) -> Described | None:
         return None
     beside = Path(scenario.folder) / station
     return Described(read_table(STATIONS, beside if beside.is_file() else station, "station"))
+
+
+def _true_height_mm(table: StationsTable, compiled: dict) -> int:
+    """Where the sensor really hangs: what the scenario says, whatever the station's settings make of it."""
+    if table.sensor_height_mm is not None:
+        return table.sensor_height_mm
+    height_mm: int = compiled["settings"].get("sensor.height", BUILT_IN_HEIGHT_MM)
+    return height_mm
 
 
 def _compiled(scenario: Scenario, table: StationsTable, node: str, bits: int, described: Described | None) -> dict:
