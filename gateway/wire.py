@@ -200,6 +200,9 @@ def check_name(name: str, unit: str | None) -> int:
     return scale_of(name, unit)
 
 
+LARGEST = 2**53  # what a JSON number keeps exactly, and SQLite's integers hold
+
+
 def check_value(point: Point, scale: int, reading: bool) -> None:
     """A number or a word; a reading says how good it is."""
     v = point.v
@@ -212,6 +215,8 @@ def check_value(point: Point, scale: int, reading: bool) -> None:
         raise Refused(f"{point.n} has both v and vs")
     elif scale > 0:
         scaled = v * scale
+        if abs(scaled) > LARGEST:
+            raise Refused(f"{point.n} {v:g} is beyond any number a node can print")
         if abs(scaled - round(scaled)) > 1e-4:
             raise Refused(f"{point.n} {v} has more decimals than its table allows")
     elif scale == NO_NUMBER:
