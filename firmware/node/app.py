@@ -163,13 +163,16 @@ class App:
             writing = False  # a cable is no reason not to sample
         wait = _FOREVER_MS
         gauge = self.gauge
+        decided = False
         if gauge:
-            if gauge.step(now_ms, self._books.uptime.seconds):
+            decided = gauge.step(now_ms, self._books.uptime.seconds)
+            if decided:
                 self._record(now_ms)
             wait = gauge.due_in(now_ms)
         if self.survey:
             wait = min(wait, self._step_survey(now_ms))
-        self._keep_alarm()
+        if decided or writing or self.survey:
+            self._keep_alarm()
         if self._led:
             self._light()
         return _CONSOLE_MS if writing and wait > _CONSOLE_MS else wait

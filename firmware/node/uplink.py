@@ -174,9 +174,11 @@ class Uplink:
             if self._move[stream]:
                 self._follow_mark(stream)
         for stream in (EVENT, READINGS):
-            while self._send_next(now_ms, stream):
-                pass
-        self._answer_asked(now_ms)
+            if self._through[stream] != self._logs[stream].seq:
+                while self._send_next(now_ms, stream):
+                    pass
+        if self._asked:
+            self._answer_asked(now_ms)
         return _IDLE_MS
 
     def _send_next(self, now_ms, stream):
