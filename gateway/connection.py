@@ -23,6 +23,7 @@ QUEUE_LIMIT = 10_000
 LARGE = 131_072  # a packet above this is not gathered: its head is taken, which is enough to refuse it, and the rest is skipped
 HEAD = 81_920  # of a large packet: the longest topic and more than a payload may have
 
+NOT_YET = "not connected yet"
 REFUSALS = {
     1: "it does not speak MQTT 3.1.1",
     2: "it refuses the client id",
@@ -69,7 +70,7 @@ class Connection(asyncio.Protocol):
         self.filters = filters
         self.keepalive_s = keepalive_s
         self.ping_s = keepalive_s / 2
-        self.trouble: str | None = "not connected yet"
+        self.trouble: str | None = NOT_YET
         self.to_acknowledge: list[int] = []
         self._login = (user, password.encode() if password is not None else None)
         self._transport: asyncio.Transport | None = None

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from gateway.config import Config, ConfigError
-from gateway.connection import why
+from gateway.connection import NOT_YET, why
 from gateway.ingest import Ingest
 from gateway.intake import Intake, wall_ms
 from gateway.store import SqliteStore, StoreError
@@ -52,15 +52,16 @@ async def serve(config: Config, store: SqliteStore, listener: socket.socket | No
     intake = Intake(ingest, config)
     began_ms = wall_ms()
     tasks = [asyncio.create_task(intake.run())]
-    page = "none"
+    page = "no page"
     if listener is not None:
         from gateway.web.serving import Page
 
         served = Page(config, store, intake, listener)
         tasks.append(asyncio.create_task(served.run()))
-        page = served.address
-    said = f"gateway: page at {page}, broker {config.broker.host}:{config.broker.port}, database {config.database}"
+        page = f"page at {served.address}"
+    said = f"gateway: {page}, broker {config.broker.host}:{config.broker.port}, database {config.database}"
     print(said, file=sys.stderr, flush=True)
+    _tell_of_the_broker(intake)
     waiting = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -72,3 +73,22 @@ async def serve(config: Config, store: SqliteStore, listener: socket.socket | No
             with contextlib.suppress(asyncio.CancelledError):
                 await task
     return {**ingest.counts, "waiting": ingest.waiting, "ran_s": (wall_ms() - began_ms) // 1000}
+
+
+def _tell_of_the_broker(intake: Intake) -> None:
+    """One line on stderr whenever the broker becomes unusable, for another reason, or usable again."""
+    before = intake.on_change
+    said = intake.readings.trouble
+
+    def tell() -> None:
+        nonlocal said
+        before()
+        trouble = intake.readings.trouble or intake.event.trouble
+        if trouble in (said, NOT_YET):
+            return
+        said = trouble
+        broker = ":".join(map(str, intake.readings.address))
+        what = f"connected to the broker at {broker}" if trouble is None else f"{trouble}; trying again"
+        print(f"gateway: {what}", file=sys.stderr, flush=True)
+
+    intake.on_change = tell

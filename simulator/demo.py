@@ -175,6 +175,13 @@ def replay(
         "page": gateway.page,
         "stations_on_page": len(gateway.ask("api/stations")["stations"]),
         "settled": settled,
+        "broker_off": [
+            {
+                "from": _iso(scenario.starts_unix_ms + outage.from_s * 1000),
+                "to": _iso(scenario.starts_unix_ms + (outage.from_s + outage.for_s) * 1000),
+            }
+            for outage in scenario.outages
+        ],
         **found,
         "wall_s": round(time.monotonic() - begun, 1),
     }
@@ -210,24 +217,26 @@ def _checked(live: LiveFleet, meant: list[fleet.Place], database: Path) -> dict[
     for node, t_ms, received_ms, after, before in alarms:
         said.setdefault(node, []).append(Said(t_ms - starts, STATES.index(before), STATES.index(after)))
         kept_at[node, t_ms - starts] = received_ms
-    false = missed = 0
     listed = []
+    wrong = []
     for place in meant:
         if place.river is None:
             continue
         sirens = live.notes.sirens.get(place.node, ())
         verdict = judge.judge(place.river, rules(place), said.get(place.node, ()), sirens, live.scenario.span_ms)
-        false += len(verdict.false_alarms)
-        missed += len(verdict.missed)
+        wrong += [_wrong("missed", place.node, one.level, starts + one.t_ms) for one in verdict.missed]
+        wrong += [_wrong("false", place.node, one.after, starts + one.t_ms) for one in verdict.false_alarms]
         for one in verdict.answered:
             received = kept_at.get((place.node, one.raised_ms)) if one.raised_ms is not None else None
+            # the wall time of a commit is mapped by slices of virtual time: it can come out a little early
+            stored_ms = None if received is None else max(live.lived_at(received / 1000), one.siren_ms or 0)
             listed.append(
                 {
                     "node": place.node,
                     "level": judge.state_name(one.crossing.level),
                     "crossed_at": _iso(starts + one.crossing.t_ms),
                     "siren_at": None if one.siren_ms is None else _iso(starts + one.siren_ms),
-                    "stored_at": None if received is None else _iso(starts + live.lived_at(received / 1000)),
+                    "stored_at": None if stored_ms is None else _iso(starts + stored_ms),
                 }
             )
     return {
@@ -235,10 +244,15 @@ def _checked(live: LiveFleet, meant: list[fleet.Place], database: Path) -> dict[
         "readings_stored": readings,
         "lost": len(made - stored),
         "duplicates_stored": rows - keys,
-        "false_alarms": false,
-        "missed_alarms": missed,
+        "false_alarms": sum(1 for one in wrong if one["what"] == "false"),
+        "missed_alarms": sum(1 for one in wrong if one["what"] == "missed"),
+        "wrong": wrong,
         "alarms": listed,
     }
+
+
+def _wrong(what: str, node: str, level: int, unix_ms: int) -> dict[str, str]:
+    return {"what": what, "node": node, "level": judge.state_name(level), "at": _iso(unix_ms)}
 
 
 def _iso(unix_ms: int) -> str:

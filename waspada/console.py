@@ -1,13 +1,17 @@
 """`waspada console PORT`: the technician's end of the serial cable, by hand or by a script."""
 
 import argparse
+import errno
 import json
+import math
+import re
 import sys
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import serial
 from serial.tools import list_ports
@@ -40,6 +44,8 @@ def add(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.json and args.script is None:
         raise InputError("--json needs --script FILE: a dialogue by hand has no result")
+    if not (math.isfinite(args.deadline) and args.deadline > 0):
+        raise InputError(f"--deadline {args.deadline:g}: seconds above 0 are meant")
     lines = None if args.script is None else _lines(args.script)
     with open_port(args.port) as port:
         try:
@@ -59,6 +65,7 @@ def ports_here() -> str:
 
 def open_port(name: str, baud: int = BAUD) -> serial.Serial:
     """The port, opened so that the board behind it goes on: DTR and RTS would reset it. InputError names what is there."""
+    host_and_port = _host_and_port(name)
     try:
         port = serial.serial_for_url(name, baudrate=baud, timeout=0.05, write_timeout=5, do_not_open=True)
         if "://" not in name:
@@ -69,15 +76,43 @@ def open_port(name: str, baud: int = BAUD) -> serial.Serial:
         return port
     except (serial.SerialException, OSError, ValueError) as error:
         why = str(error)
-        if "exclusively lock" in why or "PermissionError" in why or "Errno 16" in why or "Errno 11" in why:
+        number = _number(error)
+        if "exclusively lock" in why or "PermissionError" in why or number in (errno.EBUSY, errno.EAGAIN):
             raise InputError(f"{name} is in use by another program: close it and try again") from None
-        if "Errno 13" in why:
+        if number == errno.EACCES:
             raise InputError(
                 f"{name} may not be opened by this user: join its group (dialout) and log in again"
             ) from None
+        if host_and_port and number == errno.ECONNREFUSED:
+            raise InputError(f"nobody listens at {host_and_port}: start the program that serves {name}") from None
         if "://" in name:
             raise InputError(f"{name} can't be opened ({why}); is the program at its other end running?") from None
+        if number in (errno.ENOTTY, errno.EISDIR, errno.EINVAL):
+            raise InputError(f"{name} is no serial port; {ports_here()}") from None
         raise InputError(f"{name} can't be opened; {ports_here()}") from None
+
+
+def _host_and_port(name: str) -> str | None:
+    """Of a port that is a network address."""
+    scheme = name.partition("://")[0]
+    if scheme not in ("socket", "rfc2217") or "://" not in name:
+        return None
+    try:
+        parts = urlsplit(name)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise InputError(f"{name}: its port must be 1 to 65535; write {scheme}://host:port") from None
+    if not host or not port:
+        raise InputError(f"{name} has no {'port' if host else 'host'}; write {scheme}://host:port")
+    return f"{host}:{port}"
+
+
+def _number(error: Exception) -> int | None:
+    """The system's error number; pyserial keeps some of them in its words only."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    found = re.search(r"Errno (\d+)\b|\((\d+), '", str(error))
+    return int(found[1] or found[2]) if found else None
 
 
 def by_hand(port: serial.Serial) -> int:

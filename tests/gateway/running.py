@@ -46,7 +46,7 @@ class Gateway:
         command = [sys.executable, "-m", "waspada", "gateway", "--config", str(self._config)]
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=env)
         line = self._process.stderr.readline()
-        assert line.startswith("gateway: page at"), line + self._process.stderr.read()
+        assert line.startswith(("gateway: page at", "gateway: no page")), line + self._process.stderr.read()
         threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True).start()
         return self
 

@@ -47,6 +47,13 @@ def test_bad_scenario_is_refused_with_place_and_remedy(old, new, says):
     held_to(refused, says)
 
 
+def test_place_of_a_key_is_where_it_is_set_not_where_its_word_is_mentioned():
+    text = 'about = "36 hours of faults"\n[faults]\nhours = 3\n'
+    assert scenario._line(text, "hours") == ", line 3"
+    assert scenario._line(text, "faults") == ", line 2"
+    assert scenario._line(text, "fault") == ""
+
+
 def held_to(refused, says):
     sentence = str(refused.value)
     assert sentence.startswith("there.toml")
@@ -98,7 +105,7 @@ def test_what_a_station_has_not_is_refused_before_the_run(old, new, says):
 def test_light_without_a_file_needs_the_extra_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pvlib", None)
     chosen = scenario.parse(EVERY.replace('file = "sun_every_sensor.csv"', "", 1), scenario.SHIPPED / "there.toml")
-    with pytest.raises(InputError, match=r"pip install 'waspada\[pv\]'"):
+    with pytest.raises(InputError, match=r"-m pip install -e '\.\[pv\]' in "):
         fleet.District(chosen, 1, fleet.places(chosen, 1), lambda node: HostBody(), MemoryDesk())
 
 
