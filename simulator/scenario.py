@@ -1,6 +1,7 @@
 """Scenarios: typed TOML. An unknown key, a wrong type or a number out of bounds is refused in one sentence that says where and what is allowed."""
 
 import datetime
+import re
 import tomllib
 from pathlib import Path
 from types import UnionType
@@ -181,6 +182,8 @@ def _key_of(message: str) -> str:
     quoted = message.split("`")
     if "unknown field" in message and len(quoted) > 1:
         return quoted[1]
+    if "missing required field" in message and len(quoted) == 3:
+        return ""  # at the top: it stands nowhere
     path = quoted[-2] if len(quoted) > 2 else ""
     return path.rsplit(".", 1)[-1].split("[")[0]
 
@@ -210,8 +213,10 @@ def _fields_at(table: Any, where: str) -> list[str]:
 
 
 def _line(text: str, key: str) -> str:
-    """Where the text first speaks of `key`: ", line N", or nothing."""
-    for number, line in enumerate(text.splitlines(), 1):
-        if key and key in line.split("#")[0]:
-            return f", line {number}"
+    """Where the text sets `key`, or begins the table `key`, or else first mentions it: ", line N", or nothing."""
+    word = re.escape(key)
+    for pattern in (rf"""^\s*["']?{word}["']?\s*=""", rf"^\s*\[+\s*{word}\s*[].]", rf"(?<![\w-]){word}(?![\w-])"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if key and re.search(pattern, line.split("#")[0]):
+                return f", line {number}"
     return ""

@@ -1,7 +1,12 @@
 """A run cut by stations over processes, and put together again: stations share nothing but the network, which is cut with them."""
 
+import contextlib
+import ctypes
 import hashlib
 import heapq
+import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +18,8 @@ from typing import Any
 import msgspec
 
 _CHUNK = 1 << 20
+_END_S = 5.0
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(slots=True)
@@ -49,10 +56,56 @@ def run(
     """`one_part(*arguments(part), write)` in `jobs` processes; their traces merged, their counts added."""
     with tempfile.TemporaryDirectory(prefix="waspada-") as folder:
         files = [str(Path(folder) / f"{i}.jsonl") for i in range(jobs)]
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-            running = [pool.submit(_to_file, one_part, arguments((i, jobs)), file) for i, file in enumerate(files)]
+        pool = ProcessPoolExecutor(
+            jobs, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
+        )
+        try:
+            with _no_interrupt():
+                running = [pool.submit(_to_file, one_part, arguments((i, jobs)), file) for i, file in enumerate(files)]
             parts = [one.result() for one in running]
+        except BaseException:
+            _end(pool)
+            raise
+        pool.shutdown()
         return _together(parts, _merged(files, write))
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C waits until the workers are there; they inherit that it is blocked, until they ignore it."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_worker(parent: int) -> None:
+    """Ctrl-C goes to the whole group: the parent answers it and ends its workers, and a worker does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "win32":
+        return
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """A run without an answer: nothing more is begun, and no worker is left."""
+    workers = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for worker in workers:
+        worker.terminate()
+    for worker in workers:
+        worker.join(_END_S)
+        if worker.is_alive():
+            worker.kill()
 
 
 def _to_file(one_part: Callable[..., Found], arguments: tuple, file: str) -> Found:

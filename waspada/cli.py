@@ -7,11 +7,14 @@ one JSON object, `{"error": "..."}` when there is no answer.
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 from simulator.errors import InputError
@@ -55,10 +58,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv and argv[0] in (*COMMANDS, "--version"):
         named = tuple(name for name in COMMANDS if name == argv[0])
     try:
-        args = parser(named).parse_args(argv)
-        code = int(_module(args.command).run(args))
-        sys.stdout.flush()
-        return code
+        with _ended_as_by_ctrl_c():
+            args = parser(named).parse_args(argv)
+            code = int(_module(args.command).run(args))
+            sys.stdout.flush()
+            return code
     except InputError as error:
         return _say(str(error), as_json, UNUSABLE)
     except KeyboardInterrupt:
@@ -71,6 +75,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if as_json:
             print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
         raise
+
+
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM and SIGHUP are KeyboardInterrupt too: children are ended, temporary folders removed. What is ignored (nohup) stays so."""
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _module(command: str) -> Any:

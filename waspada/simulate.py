@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from simulator.run import HEAP, RUNTIMES, simulate
 from simulator.runtimes.vm import VMError
 
 MINUTE_MS = 60_000
+TRACE, REPORT, PART = "trace.jsonl", "report.json", ".part"
 
 
 def add(subparsers: Any) -> None:
@@ -57,7 +59,9 @@ def run(args: argparse.Namespace) -> int:
         write = None
         if args.out:
             folder = _folder(args.out)
-            write = stack.enter_context(open(folder / "trace.jsonl", "wb")).write
+            stack.callback(_drop_parts, folder)  # of a run that came to nothing; an earlier one's files stay
+            trace = stack.enter_context(open(folder / (TRACE + PART), "wb"))
+            write = trace.write
         bar = stack.enter_context(tqdm(total=chosen.span_ms // MINUTE_MS, unit="min", leave=False, desc=chosen.name))
         try:
             report = simulate(
@@ -74,8 +78,11 @@ def run(args: argparse.Namespace) -> int:
             if args.json:
                 print(json.dumps({"error": str(error)}))
             return 1
-    if args.out:
-        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        if args.out:
+            trace.close()
+            (folder / (REPORT + PART)).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            for name in (TRACE, REPORT):
+                os.replace(folder / (name + PART), folder / name)
     print(json.dumps(report) if args.json else _words(report))
     return 0 if clean(report) else 1
 
@@ -89,10 +96,15 @@ def _folder(name: str) -> Path:
     folder = Path(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "trace.jsonl").touch()
+        (folder / (TRACE + PART)).touch()
     except OSError as error:
         raise InputError(f"--out {name}: {error.strerror}; give a folder that can be written") from None
     return folder
+
+
+def _drop_parts(folder: Path) -> None:
+    for name in (TRACE, REPORT):
+        (folder / (name + PART)).unlink(missing_ok=True)
 
 
 def _words(report: dict[str, Any]) -> str:

@@ -47,6 +47,13 @@ def test_bad_scenario_is_refused_with_place_and_remedy(old, new, says):
     held_to(refused, says)
 
 
+def test_place_of_a_key_is_where_it_is_set_not_where_its_word_is_mentioned():
+    text = 'about = "36 hours of faults"\n[faults]\nhours = 3\n'
+    assert scenario._line(text, "hours") == ", line 3"
+    assert scenario._line(text, "faults") == ", line 2"
+    assert scenario._line(text, "fault") == ""
+
+
 def held_to(refused, says):
     sentence = str(refused.value)
     assert sentence.startswith("there.toml")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import types
@@ -85,6 +86,14 @@ def test_interruption_is_quiet_and_exits_130(monkeypatch, capsys):
     planted(monkeypatch, interrupt)
     assert cli.main(["demo"]) == 130
     assert capsys.readouterr().err == "waspada: interrupted\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_being_ended_is_like_being_interrupted(monkeypatch, capsys, number):
+    planted(monkeypatch, lambda args: signal.raise_signal(number))
+    assert cli.main(["demo"]) == 130
+    assert capsys.readouterr().err == "waspada: interrupted\n"
+    assert signal.getsignal(number) is signal.SIG_DFL
 
 
 def test_a_defect_keeps_its_traceback_and_says_so_in_json(monkeypatch, capsys):
