@@ -266,6 +266,27 @@ def timed(samples):
     return each_sample, each_step, ticks_diff(ticks_us(), begun)
 
 
+def allocated(bursts):
+    """Bytes that `bursts` decisions from echo to siren take from the heap, danger among them; no collection in between."""
+    ports = Ports()
+    app = make(ports)
+    run(app, MASK - 60000, 50)
+    gauge = app.gauge
+    burst = gauge._burst
+    for _ in range(2):  # the first time warms up
+        gc.collect()
+        gc.disable()
+        before = gc.mem_alloc()
+        for n in range(bursts):
+            for i in range(5):
+                burst[i] = 2000 + i if n % 40 > 20 else 3900 + i
+            gauge.decide(5, n * 400, n)
+            gauge.sound(n * 400)
+        after = gc.mem_alloc()
+        gc.enable()
+    return after - before
+
+
 def timed_rounds(station, rounds):
     """(microseconds of all the steps of an interval: every sensor, level, records, all told to the broker; of each step)."""
     from time import ticks_diff, ticks_us
