@@ -38,7 +38,7 @@ LAYERS = (
     ("gateway/", ("gateway", "node.core"), "the gateway shares the wire with the node, nothing else"),
     ("hardware/", ("hardware", "node", "simulator.errors"),
      "a station file is checked against the firmware's own tables and drivers, nothing else"),
-    ("simulator/", ("simulator", "node", "hardware.compile", "gateway.ingest", "gateway.store", "gateway.wire", "gateway.marks"),
+    ("simulator/", ("simulator", "node", "hardware.compile", "hardware.memory", "gateway.ingest", "gateway.store", "gateway.wire", "gateway.marks"),
      "the simulator runs the firmware, takes station files and feeds the gateway's ingest core"),
     ("waspada/", ("waspada", "simulator", "gateway", "hardware", "node"), "a command calls the rooms"),
 )  # fmt: skip
