@@ -194,3 +194,11 @@ def test_averages_are_the_same_on_both_interpreters():
     here = {}
     exec(SAME, here)  # noqa: S102
     assert vm64.run(SAME + "print(run())").strip() == str(here["run"]())
+
+
+def test_hours_go_on_from_the_right_time_after_a_clock_that_was_years_ahead():
+    one = Air(1)
+    one.add(50, 1_000_000)
+    for hour in range(400_000, 400_004):
+        one.add(50, hour)
+    assert one.nowcast() == 50

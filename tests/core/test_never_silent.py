@@ -89,3 +89,21 @@ def test_out_of_service_decides_nothing_and_goes_on_measuring():
     desk.type("save")
     desk.run(2 * MINUTE)
     assert desk.app.gauge.state == 3
+
+
+def test_a_save_that_failed_after_the_deed_is_a_save():
+    desk = calm()
+    write = desk.storage.replace
+
+    def late_failure(name, data):
+        write(name, data)
+        if name == "settings.json":
+            broken()
+
+    desk.storage.replace = late_failure
+    desk.type("set level.alert 0.2")
+    desk.type("save")
+    assert (desk.app.settings.get(0), desk.app.settings.revision) == (200, 2)
+    desk.storage.replace = write
+    desk.boot()
+    assert desk.app.settings.get(0) == 200

@@ -509,3 +509,12 @@ def test_a_quiet_line_is_kept_alive():
     node.run(600000)
     assert 4 <= node.broker.pings <= 8  # 150 s of keepalive, a ping at 131 s
     assert node.broker.opened == 1
+
+
+def test_a_record_beyond_the_packet_limit_is_declared_and_keeps_nobody_waiting():
+    node = Node(1)
+    node.logs[READINGS].append(1, 1528063200, 0, ((M.NEW_SETTING + 18, 0x11, -2147483647),) * 32)
+    node.write(READINGS, 2)
+    node.run(20000)
+    assert node.broker.keys("readings") == [(1, 1), (1, 3), (1, 4)]
+    assert node.declared == [(READINGS, 1, 2, 2)]
