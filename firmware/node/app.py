@@ -1,11 +1,10 @@
 """The station as one object: sample, decide, sound, record, and talk when there is somebody to talk to."""
 
 from node.books import Books
-from node.core import fixed, journal
+from node.core import journal
 from node.core import measurements as M
 from node.core import settings as S
 from node.core.clock import diff
-from node.core.console import Console
 from node.core.sounder import Sounder
 from node.drivers import catalog
 from node.drivers.battery import Battery
@@ -16,6 +15,8 @@ _FOREVER_MS = 3600000
 _FAULT_AFTER = 3  # bursts in a row without a reading before the sensor is called faulty
 _CONSOLE_MS = 5
 _ALARM_FILE = "alarm"
+_REFUSED_EVERY_S = 600
+_CALM_MS = 3000  # what a handshake may take, with half as much again
 
 
 def _settings(station):
@@ -45,9 +46,10 @@ class App:
     """
 
     def __init__(self, station, ports):
-        self._storage = ports.storage
+        self.storage = ports.storage
         self._link = ports.link
         self._station = station
+        self.life = station["life"]
         self.settings = _settings(station)
         self._settings_lost = False
         self._sensor_bad = False
@@ -57,7 +59,7 @@ class App:
         self._reported_ms = -1
         self._awaits_final = False  # the sample before was recorded
         self._final = 0  # final flag of the newest recorded point, 0 while not known
-        self._now_ms = -1
+        self.now_ms = -1
         self.uplink = None
         self.gauge = None
         self.survey = None
@@ -69,18 +71,25 @@ class App:
         self._recovered = False  # settings and alarm have been read from storage
         self._kept = 0  # the alarms as storage has them
         self.defects = 0  # exceptions that are no answer of a port: our own
+        self.refused = 0  # what came through the gateway and was not carried out
+        self._refused_at = -1  # uptime of the newest event that told of one, seconds
+        self.reboot_wanted = False  # the outer loop's to do
         self._books = Books(ports.storage, ports.clock, station.get("reset", "unknown"))
         self._sounder = Sounder(ports.outputs["siren"], ports.outputs["strobe"])
         self._compose(station, ports)
         self._alarms = [self.gauge.alarm] if self.gauge else []
         if self.survey:
             self._alarms += [watch.alarm for watch in self.survey.watches]
-        self._console = Console(ports.console, self.settings, self)
+        self._ports = ports
+        self._console = None  # until something is typed: a calm station's heap does not carry it
+        self._typed = bytearray(32)
+        self._people = None  # what carries out the orders of people, made with the first of them
+        self._decided = False  # a sample was decided in this step
         self._open()
 
     def _open(self):
         try:
-            image = self._storage.read(S.FILE, 0, 4096)
+            image = self.storage.read(S.FILE, 0, 4096)
         except OSError:
             self._books.storage_bad = True
             return
@@ -89,15 +98,44 @@ class App:
         ):  # before the books: flash that can be read but not written still holds the levels that count
             self._recovered = True
             self._settings_lost = not self.settings.recover(image)
-            self._configure()
+            self.configure()
             self._resume()
         if not self._books.open():
             return
         self.uplink = Uplink(self._station, self.logs, self._link, self.settings, self._books.when, self._books.declare)
+        self.uplink.on_other = self._told
+        self.uplink.on_time = getattr(self._ports.clock, "hint", None)
 
     @property
     def logs(self):
         return self._books.logs
+
+    @property
+    def orders(self):
+        """What people ask for, by cable or through the gateway."""
+        if not self._people:
+            from node.orders import Orders
+
+            self._people = Orders(self, self._books)
+        return self._people
+
+    def _told(self, name, payload, retained):
+        """A message to this node that is not about its records; ValueError: it can't be used."""
+        if name == "command" or name == "desired":
+            self.orders.message(name, payload, retained)
+        else:
+            raise ValueError("nothing takes '%s'" % name)
+
+    def _listen(self):
+        """The console, loaded when the first byte is typed. True while there is more to write."""
+        if not self._console:
+            count = self._ports.console.read_into(self._typed)
+            if not count:
+                return False
+            from node.core.console import Console
+
+            self._console = Console(self._ports.console, self.settings, self.orders, self._typed, count)
+        return self._console.step()
 
     def _compose(self, station, ports):
         """A station is data: the sensors it names make it a river gauge, a rain gauge, an air station, or all of them."""
@@ -131,7 +169,7 @@ class App:
         if not ranger and not others:
             raise ValueError("a station needs a sensor besides its battery")
 
-    def _configure(self):
+    def configure(self):
         if self.gauge:
             self.gauge.configure()
         if self.survey:
@@ -154,11 +192,11 @@ class App:
     def measure(self, now_ms):
         """Sample, decide, sound, record, answer the technician. Depends on no network."""
         self._books.uptime.advance(now_ms)
-        if self._now_ms < 0:
+        if self.now_ms < 0:
             self.begin()
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         try:
-            writing = self._console.step()  # first: what was typed shows in this step's sound
+            writing = self._listen()  # first: what was typed shows in this step's sound
         except OSError:
             writing = False  # a cable is no reason not to sample
         wait = _FOREVER_MS
@@ -171,6 +209,7 @@ class App:
             wait = gauge.due_in(now_ms)
         if self.survey:
             wait = min(wait, self._step_survey(now_ms))
+        self._decided = decided
         if decided or writing or self.survey:
             self._keep_alarm()
         if self._led:
@@ -184,7 +223,7 @@ class App:
             key = key << 4 | alarm.state << 2 | alarm.acknowledged
         if key != self._kept and self._recovered:
             try:
-                self._storage.replace(_ALARM_FILE, b"%d %d" % (len(self._alarms), key))
+                self.storage.replace(_ALARM_FILE, b"%d %d" % (len(self._alarms), key))
                 self._kept = key
             except OSError:
                 self._books.storage_bad = True
@@ -192,7 +231,7 @@ class App:
     def _resume(self):
         """A reset is no reason to fall silent: what was alarmed still is, until the water is seen to be down."""
         try:
-            count, key = [int(word) for word in self._storage.read(_ALARM_FILE, 0, 24).split()]
+            count, key = [int(word) for word in self.storage.read(_ALARM_FILE, 0, 24).split()]
         except (OSError, ValueError):
             return
         if count != len(self._alarms) or not 0 <= key < 1 << 4 * count:
@@ -228,13 +267,22 @@ class App:
     def talk(self, now_ms):
         """Whatever the network allows; its milliseconds may be another clock's. Storage that can't be read is no reason to stop."""
         try:
-            return self.uplink.step(now_ms) if self.uplink else 1000
+            return self.uplink.step(now_ms, self._calm(now_ms)) if self.uplink else 1000
         except OSError:
             self._books.storage_bad = True
             return 1000
         except ValueError:
             self.defects += 1  # a message that can't be made: the next step goes on behind it
             return 1000
+
+    def _calm(self, now_ms):
+        """Whether the link may keep the processor for a while (a TLS key exchange takes about 2 s): no burst runs, no crossing waits."""
+        gauge = self.gauge
+        if not gauge:
+            return not self.survey.sampling
+        if gauge.sampling or gauge.confirming:
+            return False
+        return self._decided or gauge.sample_in(now_ms) >= _CALM_MS
 
     # Records
 
@@ -306,69 +354,23 @@ class App:
             self._told_state = state
             self._told_by = maker
 
-    # What the console asks for
-
-    def state_line(self):
-        gauge = self.gauge
-        if not gauge:
-            return "%s, %d sensors, revision %d" % (
-                M.STATES[self.survey.state], len(self.survey.sensors), self.settings.revision,
-            )  # fmt: skip
-        level = M.REASONS[gauge.reason] if gauge.flag == M.FLAG_MISSING else fixed.text(gauge.level_mm, 3) + " m"
-        state = max(gauge.state, self.survey.state) if self.survey else gauge.state
-        season = ""
-        if gauge.in_season():
-            season = ", a season's levels rule: %s m" % " ".join([fixed.text(gauge.limit_mm(i), 3) for i in (1, 2, 3)])
-        return "%s, level %s (q %d, %d outliers), battery %d mV, revision %d%s" % (
-            M.STATES[state], level, gauge.flag, gauge.outliers, gauge.battery_mv, self.settings.revision, season,
-        )  # fmt: skip
-
-    def keep(self, settings):
-        """Save what was typed, then use it: after a cut the station runs either the old settings or the new."""
-        values = settings.proposed()
-        problem = S.conflict(values, settings.rows)
-        if not problem and not self._out_of_reach(settings.values):  # what was so before does not stop another change
-            problem = self._out_of_reach(values)
-        if problem:
-            raise ValueError(problem)
+    def save(self, values, revision):
+        """The settings onto flash. OSError: what was saved before still counts."""
         if not self._recovered:
             raise OSError("what was saved before has not been read yet")
-        image = settings.image(values, settings.revision + 1)
+        image = self.settings.image(values, revision)
         try:
-            self._storage.replace(S.FILE, image)
+            self.storage.replace(S.FILE, image)
         except OSError:
-            if self._storage.read(S.FILE, 0, 4096) != image:  # some failures come after the deed
+            if self.storage.read(S.FILE, 0, 4096) != image:  # some failures come after the deed
                 raise
-        changes = settings.apply()
-        self._configure()
-        for i, old, new in changes:
-            self._books.event(
-                (M.SETTINGS, 0, 0),
-                (M.REVISION, 0, settings.revision),
-                (M.OLD_SETTING + i, 0, old),
-                (M.NEW_SETTING + i, 0, new),
-            )
-        return changes
 
-    def _out_of_reach(self, values):
-        """What the sensor can never tell, in one sentence, or None: a line up there would be no alarm."""
-        if self.gauge:
-            highest = self.gauge.highest_mm(values[S.SENSOR_HEIGHT])
-            if values[S.LEVEL_DANGER] > highest:
-                return "level.danger is above what the sensor can tell from its height, %s m" % fixed.text(highest, 3)
-            if values[S.RISE_LIMIT] and 2 * values[S.SAMPLE_INTERVAL] > values[S.RISE_WINDOW]:
-                return "rise.window must hold two samples: at least twice sample.interval, or rise.limit 0"
-        return None
+    def refuse(self, why):
+        """Count what came through the gateway and is not carried out; a flood of it does not fill the journal."""
+        self.refused += 1
+        seconds = self._books.uptime.seconds
+        if self._refused_at < 0 or seconds - self._refused_at >= _REFUSED_EVERY_S:
+            from node.core import happenings
 
-    def acknowledge(self):
-        for each in (self.gauge, self.survey):
-            if each:
-                each.acknowledge()
-        self._books.event((M.ACKNOWLEDGED, 0, 0))
-
-    def shelve(self, seconds):
-        if self.gauge:
-            self.gauge.alarm.shelve(self._now_ms, seconds)
-        if self.survey:
-            self.survey.shelve(self._now_ms, seconds)
-        self._books.event((M.SHELVED_S, 0, seconds))
+            if self._books.tell(why, (happenings.REFUSED, 0)):
+                self._refused_at = seconds

@@ -5,7 +5,11 @@ from node.core import measurements as M
 from node.core.clock import Uptime
 
 _BOOT_FILE = "boot"
+_CLOCK_FILE = "clock"  # the newest time that the gateway vouched for, seconds since 1970
+_DAY_S = 86400
+_DOUBT_EVERY_S = 21600  # a server that goes on lying is told of so often
 _WRONG_MS = 60000  # a correction back by more than this says that the time before was wrong: it is not held on to
+_TEXT_MOST = 300
 _FIX_MOST_S = 2000000  # a point's value is 32 bits: uptimes beyond are dated from here
 
 
@@ -37,6 +41,10 @@ class Books:
         self._unix_last = 0
         self._began = False
         self._fixed = False
+        self._judges = hasattr(clock, "doubts")  # a clock that nothing can make doubtful says nothing of it
+        self._doubts = clock.doubts() if self._judges else 0
+        self._doubted_at = -_DOUBT_EVERY_S
+        self._kept_s = 0
         self.storage_bad = False
 
     def open(self):
@@ -48,7 +56,17 @@ class Books:
             self.storage_bad = True
             return False
         self.logs = logs
+        if self._judges:
+            self._recall_time()
         return True
+
+    def _recall_time(self):
+        try:
+            self._kept_s = int(self._storage.read(_CLOCK_FILE, 0, 12) or b"0")
+        except (OSError, ValueError):
+            return
+        if self._kept_s:
+            self._clock.floor(self._kept_s)
 
     def moment(self):
         """(flags, seconds, ms) for a record made now; since 1970 once the time is known, never going back."""
@@ -65,11 +83,12 @@ class Books:
         flags, seconds, ms = self.moment()
         return senml.moment(flags, seconds, ms)
 
-    def append(self, stream, moment, points):
+    def append(self, stream, moment, points, text=b""):
         """Whether the record is on flash."""
         try:
             if self.logs:
-                self.logs[stream].append(moment[0], moment[1], moment[2], points)
+                more = (text,) if text else ()
+                self.logs[stream].append(moment[0], moment[1], moment[2], points, *more)
                 return True
         except OSError:
             pass
@@ -78,6 +97,12 @@ class Books:
 
     def event(self, *points):
         return self.append(journal.EVENT, self.moment(), points)
+
+    def tell(self, text, *points):
+        """An event that ends with a text; the last of `points`, (id, q), is what it is the text of."""
+        text = text.encode()[:_TEXT_MOST]
+        i, q = points[-1]
+        return self.append(journal.EVENT, self.moment(), points[:-1] + ((i, q, len(text)),), text)
 
     def declare(self, stream, boot, first_seq, last_seq):
         """These records can't be sent any more."""
@@ -93,7 +118,26 @@ class Books:
         moment = self.moment()
         if moment[0] and not self._fixed:
             self._fix_time(moment)
+        if self._judges:
+            self._judge_time(moment)
         return moment
+
+    def _judge_time(self, moment):
+        """Tell of a time that was doubted, and once a day keep one that the gateway vouched for."""
+        clock = self._clock
+        doubts = clock.doubts()
+        if doubts != self._doubts and self.uptime.seconds - self._doubted_at >= _DOUBT_EVERY_S:
+            from node.core.happenings import TIME_DOUBTED
+
+            if self.append(journal.EVENT, moment, ((TIME_DOUBTED, 0, clock.doubted_s),)):
+                self._doubts = doubts
+                self._doubted_at = self.uptime.seconds
+        if moment[0] and clock.vouched and abs(moment[1] - self._kept_s) >= _DAY_S:
+            self._kept_s = moment[1]  # whether flash takes it or not: tomorrow is another time
+            try:
+                self._storage.replace(_CLOCK_FILE, b"%d" % moment[1])
+            except OSError:
+                self.storage_bad = True
 
     def settle(self):
         """Declare what was lost to the ring's bound, and tell of storage that failed."""
@@ -112,4 +156,5 @@ class Books:
             back = 0
         up_ms = (self.uptime.seconds - back) * 1000 + self.uptime.ms
         dated = (moment[0], moment[1] - back, moment[2])
-        self._fixed = self.append(journal.EVENT, dated, ((M.TIME_FIX, 0, 0), (M.UP_MS, 0, up_ms)))
+        by = self._clock.source if self._judges else 0
+        self._fixed = self.append(journal.EVENT, dated, ((M.TIME_FIX, 0, by), (M.UP_MS, 0, up_ms)))

@@ -154,6 +154,16 @@ class Gauge:
             wait = change
         return wait if wait > 0 else 0
 
+    @property
+    def confirming(self):
+        """A crossing awaits the burst that confirms it; a sensor that fell silent over it is not waited for."""
+        return (self.alarm.confirming or self.rise.confirming) and self.failures < _RETRIES
+
+    def sample_in(self, now_ms):
+        """Milliseconds until the next sample begins, 0 while one is taken."""
+        wait = diff(self._due, now_ms) if self._due >= 0 and not self.sampling else 0
+        return wait if wait > 0 else 0
+
     def decide(self, count, now_ms, t_s):
         """A burst of `count` ranges: level, flag, state. Allocates nothing."""
         self.battery_mv = self._battery.read_mv()
@@ -240,7 +250,7 @@ class Gauge:
         )
 
     def _schedule(self, now_ms):
-        if (self.alarm.confirming or self.rise.confirming) and self.failures < _RETRIES:
+        if self.confirming:
             self._due = add(now_ms, _CONFIRM_MS)
             return
         self._start = schedule.next_start(self._start, self.interval_ms, now_ms)

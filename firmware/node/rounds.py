@@ -3,6 +3,7 @@
 from node.core import journal, limits
 from node.core import measurements as M
 from node.core import quantities as Q
+from node.core import settings as S
 from node.survey import Sensor, Survey, Watch, point_id
 
 _FAULT_AFTER = 3
@@ -95,7 +96,7 @@ class Rounds:
         """What an alarm's event says of the quantity that made it: its value, and the limit that was crossed."""
         limit = watch.first + crossed
         flag = 0 if watch.flag == M.FLAG_MISSING else watch.flag
-        return (watch.point, flag, watch.value), (M.NEW_SETTING + limit, 0, self._app.settings.get(limit))
+        return (watch.point, flag, watch.value), (M.NEW_SETTING + S.id_of(limit), 0, self._app.settings.get(limit))
 
     def _tell_sensor(self, number, sensor):
         bad = sensor.failures >= _FAULT_AFTER

@@ -26,6 +26,11 @@ _ASKED_MOST = 8
 _PASSED = -2
 _MOST = 2147483647  # what a point of the journal holds
 
+_READY = 3  # the link's: TCP stands, a handshake is wanted
+_CALM_MS = 500  # look again for a calm moment
+_REPLIES_MOST = 8
+_TO_THE_NODE = ("committed", "resend", "command", "desired", "update", "part")
+
 _SKIP = 1  # what `committed` asks of a stream's cursor
 _REWIND = 2
 
@@ -56,7 +61,7 @@ class Uplink:
             1,
             1,
         )
-        topics = ((self._root + "committed", 1), (self._root + "resend", 1))
+        topics = [(self._root + name, 1) for name in _TO_THE_NODE]
         self.client = Client(
             "%s-%s" % (station["district"], station["node"]), keepalive_s=_KEEPALIVE_S, will=will, subscriptions=topics
         )
@@ -81,6 +86,9 @@ class Uplink:
         self._asking = None  # the one of them that the gap's cursor stands in
         self._now = 0
         self.refused = 0  # messages to this node that could not be used
+        self.on_time = None  # (seconds since 1970): the gateway's clock, from a message that was not retained
+        self.on_other = None  # (name, payload, retained): what is not about records; raises what makes it unusable
+        self._replies = []  # to be published
 
     @property
     def waiting(self):
@@ -92,13 +100,18 @@ class Uplink:
             count += log.seq - (key[1] if key[0] == log.boot else 0)
         return count
 
-    def step(self, now_ms):
-        """Do what can be done without waiting; milliseconds until there is more (bytes that arrive come before)."""
+    def step(self, now_ms, calm=True):
+        """Do what can be done without waiting; milliseconds until there is more (bytes that arrive come before).
+
+        `calm`: a step may take as long as the arithmetic of a handshake. Else nothing is opened and nothing secured.
+        """
         self._now = now_ms
         state = self._link.state()
         if state == 0:
-            return self._down(now_ms)
-        if state == 1:
+            return self._down(now_ms, calm)
+        if state == _READY and calm:
+            self._link.secure()
+        if state == 1 or state == _READY:
             if diff(now_ms, self._opened_at) > _OPEN_LIMIT_MS:
                 self._close(now_ms)
             return _POLL_MS
@@ -130,12 +143,14 @@ class Uplink:
         wait = diff(self._retry_at, now_ms) if self._retry_at >= 0 else 0
         return wait if wait > 0 else 0
 
-    def _down(self, now_ms):
+    def _down(self, now_ms, calm):
         if self.client.state != DOWN or self._opened_at >= 0:
             self._close(now_ms)
         wait = self._retry_in(now_ms)
         if wait > 0:
             return wait
+        if not calm:
+            return _CALM_MS
         self._link.open()
         self._opened_at = now_ms
         return _POLL_MS
@@ -161,6 +176,10 @@ class Uplink:
             self._told = 0
             if self._hold_until == -1:
                 self._hold_until = add(now_ms, _HOLD_MS)
+        while self._replies:
+            if not client.publish(now_ms, self._root + "reply", self._replies[0].encode(), 1, 0):
+                return _IDLE_MS
+            self._replies.pop(0)
         if self._told != self._settings.revision:
             if not client.publish(now_ms, self._root + "settings", self._settings.json(self._life).encode(), 1, 1):
                 return _IDLE_MS
@@ -229,6 +248,11 @@ class Uplink:
     def _message(self, topic, payload):
         """Only the gateway writes here, but what it writes is still only bytes: anything unusable is left alone."""
         try:
+            name = topic[len(self._root) :]
+            if name not in ("committed", "resend"):
+                if self.on_other:
+                    self.on_other(name, payload, self.client.retained)
+                return
             message = json.loads(payload)
             if message["life"] != self._life:
                 return
@@ -241,6 +265,15 @@ class Uplink:
         except (ValueError, KeyError, TypeError, AttributeError, RuntimeError):
             self.refused += 1
 
+    def reply(self, payload):
+        """Publish this when there is room; of a flood of them only so many."""
+        if len(self._replies) < _REPLIES_MOST:
+            self._replies.append(payload)
+
+    def tell_status(self):
+        """Publish `status` again."""
+        self._online = False
+
     def _ask(self, stream, boot, first, last):
         log = self._logs[stream]
         if boot == log.boot:
@@ -252,6 +285,9 @@ class Uplink:
     def _committed(self, message):
         marks = [(_whole(message[name]["boot"]), _whole(message[name]["seq"])) for name in STREAMS]
         self._hold_until = _PASSED
+        at = message.get("at")
+        if self.on_time and type(at) is int and not self.client.retained:
+            self.on_time(at)
         for stream in (READINGS, EVENT):
             mark = marks[stream]
             log = self._logs[stream]

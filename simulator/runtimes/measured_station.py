@@ -178,7 +178,12 @@ class Link:
             if first == 0x10:
                 self.inbound += b"\x20\x02\x00\x00"
             elif first == 0x82:
-                self.inbound += b"\x90\x04" + bytes(data[at : at + 2]) + b"\x01\x01"
+                codes = b""
+                i = at + 2
+                while i < at + size:  # a filter with its length in front, and its QoS
+                    i += 3 + (data[i] << 8 | data[i + 1])
+                    codes += b"\x01"
+                self.inbound += bytes((0x90, 2 + len(codes))) + bytes(data[at : at + 2]) + codes
             elif first == 0xC0:
                 self.inbound += b"\xd0\x00"
             elif first & 0xF0 == 0x30:

@@ -79,8 +79,8 @@ def test_a_quantity_raises_its_state_and_clears_it_below_its_deadband(value, sta
     assert desk.app.survey.state == 0
     assert desk.outputs["strobe"].on == 0
     raised, *_, cleared = desk.alarms()
-    assert raised == (state, 0, "co2", value, CO2 + state - 1, limit)
-    assert cleared == (0, 1, "co2", 420, CO2, 1000)
+    assert raised == (state, 0, "co2", value, S.id_of(CO2) + state - 1, limit)
+    assert cleared == (0, 1, "co2", 420, S.id_of(CO2), 1000)
 
 
 @pytest.mark.parametrize("value", [999, 0, 40001, M.MISSING])
@@ -168,7 +168,7 @@ def test_a_latched_alarm_stays_until_it_is_acknowledged():
     desk.type("ack")
     desk.run(2 * MINUTE)
     assert desk.app.survey.state == 0
-    assert desk.alarms()[-1] == (0, 2, "co2", 420, CO2 + 1, 2000)
+    assert desk.alarms()[-1] == (0, 2, "co2", 420, S.id_of(CO2) + 1, 2000)
 
 
 def test_on_delay_holds_an_alarm_back():
@@ -200,10 +200,10 @@ def test_limits_saved_on_the_console_move_the_alarm_and_outlive_a_reboot():
     assert "not live until save" in desk.type("set co2.alert 800 ppm")
     assert "saved, revision 2" in desk.type("save")
     desk.run(3 * MINUTE)
-    assert desk.alarms() == [(1, 0, "co2", 900, CO2, 800)]
+    assert desk.alarms() == [(1, 0, "co2", 900, S.id_of(CO2), 800)]
     (told,) = desk.events("settings")
-    assert told.values[hex(M.OLD_SETTING + CO2)] == 1000
-    assert told.values[hex(M.NEW_SETTING + CO2)] == 800
+    assert told.values[hex(M.OLD_SETTING + S.id_of(CO2))] == 1000
+    assert told.values[hex(M.NEW_SETTING + S.id_of(CO2))] == 800
     desk.boot()
     desk.run(3 * MINUTE)
     assert desk.app.survey.state == 1
@@ -366,6 +366,7 @@ def test_an_alarm_that_storage_refused_is_told_when_it_works_again():
 PRINTED = """
 from node.core import journal, limits, senml
 from node.core import measurements as M
+from node.core import settings as S
 from node.core.clock import WRAP
 from node.core.settings import Settings
 from node.survey import Watch, point_id
@@ -392,7 +393,8 @@ for key in limits.KEYS:
             crossed = max(state, old) - 1
             limit = watch.first + crossed
             points = [(M.ALARM, 0, state), (M.ALARM_FROM, 0, old), (watch.point, 1, value)]
-            points += [(M.NEW_SETTING + limit, 0, settings.get(limit)), (M.OLD_SETTING + limit, 0, 1)]
+            i = S.id_of(limit)
+            points += [(M.NEW_SETTING + i, 0, settings.get(limit)), (M.OLD_SETTING + i, 0, 1)]
             log.append(1, 1755000000 + step, 0, points)
             old = state
         now = (now + 60000) % WRAP

@@ -45,7 +45,7 @@ def test_every_row_is_sane():
     for row in S.ROWS:
         key, unit, decimals, default, low, high, text = row
         assert re.fullmatch(r"[a-z]+\.[a-z_]+", key), row
-        assert unit in (None, "m", "s", "V"), row
+        assert unit in (None, "m", "s", "V", "A"), row
         assert decimals in range(7), row
         assert low <= default <= high, row
         assert low < high, row

@@ -208,7 +208,7 @@ class Station(app.App):
         owed = self.flash.owed = self.flash.owed.copy()
         owed.settings = owed.settings + [new]
         try:
-            super().keep(settings)
+            self.orders.keep(settings)
         except OSError:
             return
         owed = self.flash.owed = self.flash.owed.copy()

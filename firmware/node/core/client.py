@@ -81,6 +81,7 @@ class Client:
         self.reason = ""
         self.want_close = False
         self.out = bytearray()
+        self.retained = 0  # whether the message that on_message is told now was retained
         self.on_message = None
         self.on_acked = None
         self.resent = 0
@@ -277,10 +278,11 @@ class Client:
                 raise mqtt.MalformedPacket("not CONNACK first")
             self._take_connack(now_ms, mqtt.parse_connack(self._in, start, end)[1])
         elif kind == mqtt.PUBLISH:
-            topic, payload, qos, _, _, packet_id = mqtt.parse_publish(self._in, start, end)
+            topic, payload, qos, retain, _, packet_id = mqtt.parse_publish(self._in, start, end)
             if qos > 1:
                 raise mqtt.MalformedPacket("QoS 2")
             if self.on_message:
+                self.retained = retain
                 self.on_message(topic, payload)
             if qos and self.state == UP:
                 self._acknowledge(now_ms, packet_id)

@@ -23,12 +23,13 @@ HELP = (
 class Console:
     """`actions` does what reaches beyond the settings: `keep(settings)`, `state_line()`, `acknowledge()`, `shelve(seconds)`."""
 
-    def __init__(self, port, settings, actions):
+    def __init__(self, port, settings, actions, typed=None, count=0):
+        """`typed[:count]` has arrived before."""
         self._port = port
         self._settings = settings
         self._actions = actions
-        self._input = bytearray(32)
-        self._arrived = 0  # bytes in _input, and how many of them have been taken
+        self._input = typed or bytearray(32)
+        self._arrived = count  # bytes in _input, and how many of them have been taken
         self._taken = 0
         self._line = ""
         self._overlong = False

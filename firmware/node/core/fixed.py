@@ -36,3 +36,11 @@ def parse(word, decimals):
         raise ValueError("'%s' is finer than %d decimals" % (word, decimals))
     value = int(whole or "0") * _SCALE[decimals] + int((part + "000000")[:decimals] or "0")
     return -value if word[:1] == "-" else value
+
+
+def quoted(text):
+    """`text` as a JSON string; what is not plain ASCII becomes a question mark."""
+    safe = ""
+    for letter in text:
+        safe += letter if " " <= letter <= "~" and letter not in '"\\' else "?"
+    return '"' + safe + '"'

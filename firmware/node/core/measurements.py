@@ -60,3 +60,6 @@ INSTANCE = 0x100  # a point's id counts its panel (or probe) in steps of this: t
 # A settings event names its settings by index: ids from here on are the old and the new value of a row of the settings table.
 OLD_SETTING = 0x1000
 NEW_SETTING = 0x2000
+FURTHER_SETTING = (
+    0x40  # the first of the rows that `limits` adds, whatever its index: rows may still be added to the base table
+)

@@ -2,8 +2,19 @@
 
 from node.core import fixed
 from node.core.journal import DATED, points_of
-from node.core.measurements import FLAG_MISSING, INSTANCE, NEW_SETTING, OLD_SETTING, POINTS, REASONS, SECONDARY_UNITS
+from node.core.measurements import (
+    FLAG_MISSING,
+    FURTHER_SETTING,
+    INSTANCE,
+    NEW_SETTING,
+    OLD_SETTING,
+    POINTS,
+    REASONS,
+    SECONDARY_UNITS,
+)
 from node.core.settings import ROWS
+
+HAPPENINGS = 0xC0  # ids from here on are those of node.core.happenings
 
 
 def row_of(i):
@@ -11,16 +22,22 @@ def row_of(i):
     i &= 0xFF
     if i < len(POINTS):
         return POINTS[i]
+    if i >= HAPPENINGS:
+        from node.core import happenings
+
+        i -= HAPPENINGS
+        return happenings.POINTS[i] if i < len(happenings.POINTS) else None
     from node.core import quantities  # loaded by those who have them
 
     return quantities.POINTS[i] if i < len(quantities.POINTS) else None
 
 
 def _setting(i):
-    if i < len(ROWS):
-        return ROWS[i]
+    if i < FURTHER_SETTING:
+        return ROWS[i] if i < len(ROWS) else None
     from node.core import limits
 
+    i += len(ROWS) - FURTHER_SETTING
     return limits.ROWS[i] if i < len(limits.ROWS) else None
 
 

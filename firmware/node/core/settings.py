@@ -1,13 +1,13 @@
 """The settings of a station, once: console, validation, events and the gateway derive from this table.
 
 A row is (key, unit, decimals, default, low, high, help). Values are integers in 10**-decimals of the unit. Rows are only ever added at the end:
-the index is a setting's id in the journal.
+the index is a setting's id in the journal (`id_of`).
 """
 
 import binascii
 import json
 
-from node.core import fixed
+from node.core import fixed, measurements
 
 ROWS = (
     ("level.alert", "m", 3, 600, -10000, 30000, "alert (waspada), above gauge datum"),
@@ -27,15 +27,23 @@ ROWS = (
     ("report.interval", "s", 0, 60, 5, 3600, "between reports while normal"),
     ("alarm.out_of_service", None, 0, 0, 0, 1, "1: measure and report, decide nothing"),
     ("battery.low", "V", 3, 11500, 0, 30000, "below it, calm stations sample a third as often"),
+    ("power.profile", None, 0, 0, 0, 1, "0: always on, 1: asleep between samples"),
+    ("radio.interval", "s", 0, 3600, 60, 86400, "asleep and calm: how often the radio comes on"),
+    ("siren.current_low", "A", 3, 0, 0, 50000, "a siren that sounds draws more; 0: not measured"),
 )
 
 (
     LEVEL_ALERT, LEVEL_WARNING, LEVEL_DANGER, LEVEL_DEADBAND, LEVEL_ON_DELAY, LEVEL_OFF_DELAY, LEVEL_LATCHED, RISE_LIMIT,
     RISE_WINDOW, ALARM_SHADOW, SIREN_FROM, SENSOR_HEIGHT, SAMPLE_INTERVAL, SAMPLE_ALARM_INTERVAL, REPORT_INTERVAL,
-    ALARM_OUT_OF_SERVICE, BATTERY_LOW,
+    ALARM_OUT_OF_SERVICE, BATTERY_LOW, POWER_PROFILE, RADIO_INTERVAL, SIREN_CURRENT_LOW,
 ) = range(len(ROWS))  # fmt: skip
 
 FILE = "settings.json"
+
+
+def id_of(i):
+    """A setting's id in the journal."""
+    return i if i < len(ROWS) else i - len(ROWS) + measurements.FURTHER_SETTING
 
 
 def index(key, rows=ROWS):
@@ -107,8 +115,8 @@ class Settings:
         """The values as they would be after a save."""
         return [self.staged.get(i, self.values[i]) for i in range(len(self.rows))]
 
-    def apply(self):
-        """Make what is staged live. Returns [(index, old, new)]; ValueError leaves all as it was."""
+    def apply(self, revision=0):
+        """Make what is staged live, as the next revision or the one that is given. Returns [(index, old, new)]; ValueError leaves all as it was."""
         values = self.proposed()
         problem = conflict(values, self.rows)
         if problem:
@@ -117,7 +125,8 @@ class Settings:
         self.staged = {}
         if changes:
             self.values = values
-            self.revision += 1
+        if changes or revision:
+            self.revision = revision or self.revision + 1
         return changes
 
     def image(self, values, revision):

@@ -1,0 +1,197 @@
+"""What people ask of a station, by cable or through the gateway. Loaded with the first order: a calm station's heap does not carry it."""
+
+import json
+
+from node.core import fixed
+from node.core import measurements as M
+from node.core import settings as S
+
+CONSOLE = 0  # who asks: the words of the points `settings` and `acknowledged`
+GATEWAY = 1
+
+_COUNTER_FILE = "counter"
+_ID_MOST = 32
+_MOST = 2147483647
+_SHELVED_MOST_S = 86400
+
+
+def _whole(value, what, most=_MOST):
+    if type(value) is not int or not 0 <= value <= most:
+        raise ValueError("%s must be a whole number of 0 to %d" % (what, most))
+    return value
+
+
+class Orders:
+    """Carries out orders on `app`, and tells of them in its `books`."""
+
+    def __init__(self, app, books):
+        self._app = app
+        self._books = books
+        self._counter = -1  # of the last command that was carried out; -1: yet to be read
+
+    def state_line(self):
+        app = self._app
+        gauge, survey, settings = app.gauge, app.survey, app.settings
+        if not gauge:
+            return "%s, %d sensors, revision %d" % (M.STATES[survey.state], len(survey.sensors), settings.revision)
+        level = M.REASONS[gauge.reason] if gauge.flag == M.FLAG_MISSING else fixed.text(gauge.level_mm, 3) + " m"
+        state = max(gauge.state, survey.state) if survey else gauge.state
+        season = ""
+        if gauge.in_season():
+            season = ", a season's levels rule: %s m" % " ".join([fixed.text(gauge.limit_mm(i), 3) for i in (1, 2, 3)])
+        return "%s, level %s (q %d, %d outliers), battery %d mV, revision %d%s" % (
+            M.STATES[state], level, gauge.flag, gauge.outliers, gauge.battery_mv, settings.revision, season,
+        )  # fmt: skip
+
+    def keep(self, settings, who=CONSOLE, revision=0):
+        """Save what was typed, then use it: after a cut the station runs either the old settings or the new.
+
+        Returns [(index, old, new)]. ValueError: not allowed; OSError: not saved; either leaves all as it was.
+        """
+        app = self._app
+        values = settings.proposed()
+        problem = S.conflict(values, settings.rows)
+        if not problem and not self._out_of_reach(settings.values):  # what was so before does not stop another change
+            problem = self._out_of_reach(values)
+        if problem:
+            raise ValueError(problem)
+        revision = revision or settings.revision + 1
+        app.save(values, revision)
+        changes = settings.apply(revision)
+        app.configure()
+        for i, old, new in changes:
+            i = S.id_of(i)
+            self._books.event(
+                (M.SETTINGS, 0, who),
+                (M.REVISION, 0, settings.revision),
+                (M.OLD_SETTING + i, 0, old),
+                (M.NEW_SETTING + i, 0, new),
+            )
+        return changes
+
+    def _out_of_reach(self, values):
+        """What the sensor can never tell, in one sentence, or None: a line up there would be no alarm."""
+        gauge = self._app.gauge
+        if gauge:
+            highest = gauge.highest_mm(values[S.SENSOR_HEIGHT])
+            if values[S.LEVEL_DANGER] > highest:
+                return "level.danger is above what the sensor can tell from its height, %s m" % fixed.text(highest, 3)
+            if values[S.RISE_LIMIT] and 2 * values[S.SAMPLE_INTERVAL] > values[S.RISE_WINDOW]:
+                return "rise.window must hold two samples: at least twice sample.interval, or rise.limit 0"
+        return None
+
+    def acknowledge(self, who=CONSOLE):
+        for each in (self._app.gauge, self._app.survey):
+            if each:
+                each.acknowledge()
+        self._books.event((M.ACKNOWLEDGED, 0, who))
+
+    def shelve(self, seconds):
+        app = self._app
+        if app.gauge:
+            app.gauge.alarm.shelve(app.now_ms, seconds)
+        if app.survey:
+            app.survey.shelve(app.now_ms, seconds)
+        self._books.event((M.SHELVED_S, 0, seconds))
+
+    # Through the gateway
+
+    def message(self, name, payload, retained):
+        """A `command` or `desired` (docs/wire.md). ValueError, KeyError, TypeError: it can't be used. Another life's is nobody's."""
+        message = json.loads(payload)
+        if message["life"] != self._app.life:
+            return
+        if name == "command":
+            self._command(message, retained)
+        else:
+            self._desired(message)
+
+    def _command(self, message, retained):
+        name = message["id"]
+        if type(name) is not str or not 0 < len(name) <= _ID_MOST or not _is_plain(name):
+            raise ValueError("id must be 1 to %d letters and digits" % _ID_MOST)
+        try:
+            problem = self._stale(message, retained)
+            if not problem:
+                self._carry_out(message["do"], message.get("with", 0))
+        except ValueError as error:
+            problem = str(error)
+        except OSError:
+            problem = "storage does not take it"
+        if problem:
+            self._app.refuse(problem)
+            self._reply(name, "refused", problem)
+        else:
+            self._reply(name, "done", "")
+
+    def _stale(self, message, retained):
+        """Why this command must not be carried out (again), or None; one that is fresh is counted before it is done."""
+        if retained:
+            return "a command is never retained"
+        counter = _whole(message["counter"], "counter")
+        expires = _whole(message["expires"], "expires", 1 << 40)
+        flags, seconds, _ = self._books.moment()
+        if not flags:
+            return "the time is not known here"
+        if expires < seconds:
+            return "expired"
+        try:
+            if self._counter < 0:
+                self._counter = int(self._app.storage.read(_COUNTER_FILE, 0, 12) or b"0")
+        except ValueError:
+            self._counter = 0  # damaged: what follows sets it again
+        if counter <= self._counter:
+            return "counter %d was used before" % counter
+        self._app.storage.replace(_COUNTER_FILE, b"%d" % counter)
+        self._counter = counter
+        return None
+
+    def _carry_out(self, do, number):
+        app = self._app
+        if do == "ack":
+            self.acknowledge(GATEWAY)
+        elif do == "shelve":
+            self.shelve(_whole(number, "with", _SHELVED_MOST_S))
+        elif do == "drill":
+            app.drill(_whole(number, "with", 3))
+        elif do == "reboot":
+            app.reboot_wanted = True
+        elif do == "status":
+            app.uplink.tell_status()
+        else:
+            raise ValueError("no command '%s'" % do)
+
+    def _reply(self, name, result, why):
+        self._app.uplink.reply(
+            '{"life":"%s","id":"%s","result":"%s","why":%s}' % (self._app.life, name, result, fixed.quoted(why))
+        )
+
+    def _desired(self, message):
+        """All of it or nothing: settings that are refused leave what the station runs untouched."""
+        settings = self._app.settings
+        revision = _whole(message["revision"], "revision")
+        if revision <= settings.revision:
+            return  # ours is as new, or newer: `settings` says what it is
+        typed = settings.staged
+        try:
+            settings.staged = {}
+            for key in message["values"]:
+                i = S.index(key, settings.rows)
+                word = message["values"][key]
+                if type(word) is not str:
+                    raise ValueError("%s must be text, as it would be typed" % key)
+                settings.staged[i] = S.validate(settings.rows[i], word)
+            self.keep(settings, GATEWAY, revision)
+        except OSError:
+            self._app.refuse("desired %d: storage does not take it" % revision)
+        except (ValueError, KeyError) as problem:
+            self._app.refuse("desired %d: %s" % (revision, problem.args[0] if problem.args else "unusable"))
+        finally:
+            settings.staged = typed
+
+
+def _is_plain(name):
+    for letter in name:
+        if not ("0" <= letter <= "9" or "a" <= letter <= "z" or "A" <= letter <= "Z" or letter == "-"):
+            return False
+    return True
