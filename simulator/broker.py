@@ -7,7 +7,7 @@ needs it: QoS 2, limits on what it queues, keepalive timeouts, and re-sending on
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
 from simulator.adapters.link import Link
 from simulator.agenda import NEVER, Moment
 
@@ -86,7 +86,7 @@ class Seat:
         broker = self._broker
         session = self.session
         if kind == mqtt.CONNECT and session is None:
-            broker.enter(self, mqtt.parse_connect(data, start, end))
+            broker.enter(self, mqtt_broker.parse_connect(data, start, end))
         elif session is None:
             raise mqtt.MalformedPacket("CONNECT comes first")
         elif kind == mqtt.PUBLISH:
@@ -99,7 +99,7 @@ class Seat:
         elif kind == mqtt.PUBACK:
             session.unacknowledged.pop(mqtt.parse_puback(data, start, end), None)
         elif kind == mqtt.SUBSCRIBE:
-            packet_id, filters = mqtt.parse_subscribe(data, start, end)
+            packet_id, filters = mqtt_broker.parse_subscribe(data, start, end)
             broker.subscribe(self, session, packet_id, filters)
         elif kind == mqtt.PINGREQ:
             self.link.deliver(mqtt.PINGRESP_BYTES)
@@ -199,7 +199,7 @@ class Broker:
             session = self._sessions[seat.client_id] = Session()
         seat.session = session
         session.seat = seat
-        seat.link.deliver(mqtt.connack(1 if present else 0, 0))
+        seat.link.deliver(mqtt_broker.connack(1 if present else 0, 0))
         for packet_id, (topic, payload, retain) in session.unacknowledged.items():
             seat.link.deliver(mqtt.publish(topic, payload, 1, retain, 1, packet_id))
         waiting, session.waiting = session.waiting, []
@@ -234,7 +234,7 @@ class Broker:
                 else:
                     self._exact.setdefault(topic_filter, []).append(session)
             session.filters[topic_filter] = min(qos, 1)
-        seat.link.deliver(mqtt.suback(packet_id, bytes([min(qos, 1) for _, qos in filters])))
+        seat.link.deliver(mqtt_broker.suback(packet_id, bytes([min(qos, 1) for _, qos in filters])))
         for topic_filter, qos in filters:
             levels = topic_filter.split("/")
             if "+" not in levels and "#" not in levels:

@@ -2,7 +2,7 @@
 
 import json
 
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
 
 ROOT = "waspada/v1/demo/dr01/"
 LIFE = "5eed0001"
@@ -95,11 +95,11 @@ class Broker:
             del self._heard[:length]
             kind = packet[0] >> 4
             if kind == mqtt.CONNECT:
-                self.will = mqtt.parse_connect(packet, 0, length)[3]
-                self.inbound += mqtt.connack(0, 0)
+                self.will = mqtt_broker.parse_connect(packet, 0, length)[3]
+                self.inbound += mqtt_broker.connack(0, 0)
             elif kind == mqtt.SUBSCRIBE:
-                packet_id, filters = mqtt.parse_subscribe(packet, 0, length)
-                self.inbound += mqtt.suback(packet_id, b"\x01" * len(filters))
+                packet_id, filters = mqtt_broker.parse_subscribe(packet, 0, length)
+                self.inbound += mqtt_broker.suback(packet_id, b"\x01" * len(filters))
                 for topic, _ in filters:
                     if topic in self.retained:
                         self.inbound += mqtt.publish(topic, self.retained[topic], 1, 1, 0, 9999)

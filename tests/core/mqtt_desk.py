@@ -1,10 +1,10 @@
 """The node's MQTT client on the desk: what it wants to write as packets, what it is given as bytes."""
 
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
 from node.core.client import Client
 from node.core.clock import WRAP
 
-ACCEPTED = mqtt.connack(0, 0)
+ACCEPTED = mqtt_broker.connack(0, 0)
 NOW = WRAP - 5  # every timer below crosses the wrap of the chip's clock
 FILTERS = (("c/#", 1), ("d", 0))
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
 from node.core.client import DOWN, IDLE_MS, OPENING, UP, Client
 from node.core.clock import add
 from tests.core.mqtt_desk import ACCEPTED, FILTERS, NOW, give, node_up, taken
 
 # clause, what comes before CONNACK, the reason given
 REFUSED_CONNACKS = (
-    ("3.2.2.3", mqtt.connack(0, 1), "refused: protocol level"),
-    ("3.2.2.3", mqtt.connack(0, 2), "refused: client id"),
-    ("3.2.2.3", mqtt.connack(0, 3), "refused: server unavailable"),
-    ("3.2.2.3", mqtt.connack(0, 4), "refused: user name or password"),
-    ("3.2.2.3", mqtt.connack(0, 5), "refused: not authorised"),
+    ("3.2.2.3", mqtt_broker.connack(0, 1), "refused: protocol level"),
+    ("3.2.2.3", mqtt_broker.connack(0, 2), "refused: client id"),
+    ("3.2.2.3", mqtt_broker.connack(0, 3), "refused: server unavailable"),
+    ("3.2.2.3", mqtt_broker.connack(0, 4), "refused: user name or password"),
+    ("3.2.2.3", mqtt_broker.connack(0, 5), "refused: not authorised"),
     ("3.2.0-1", mqtt.PINGRESP_BYTES, "malformed: not CONNACK first"),
     ("3.2.0-1", mqtt.publish("c/a", b"", 0, 0, 0, 0), "malformed: not CONNACK first"),
     ("3.2.2.3", b"\x20\x02\x00\x06", "malformed: CONNACK"),
@@ -25,7 +25,7 @@ NOT_FROM_A_BROKER = (
     ("3.1", mqtt.connect("x", 0, 1)),
     ("3.2.0-1", ACCEPTED),
     ("3.8", mqtt.subscribe(1, FILTERS)),
-    ("3.8.4-5", mqtt.suback(1, b"\x00")),
+    ("3.8.4-5", mqtt_broker.suback(1, b"\x00")),
     ("3.12", mqtt.PINGREQ_BYTES),
     ("3.13.1", b"\xd0\x01\x00"),
     ("3.14", mqtt.DISCONNECT_BYTES),
@@ -45,7 +45,7 @@ def test_connect_opens_the_session_and_connack_brings_it_up():
     node.opened(NOW)
     assert (node.state, node.connected) == (OPENING, False)
     assert taken(node) == [mqtt.connect("dr01", 60, 0, ("s", b"gone", 1, 1), "u", b"p")]
-    give(node, mqtt.connack(1, 0))
+    give(node, mqtt_broker.connack(1, 0))
     assert (node.state, node.connected, node.want_close) == (UP, True, False)
 
 
@@ -70,9 +70,9 @@ def test_subscriptions_are_asked_for_after_every_connack_even_with_a_session():
     node = Client("dr01", subscriptions=FILTERS)
     for packet_id in (1, 2):
         node.opened(NOW)
-        give(node, mqtt.connack(packet_id - 1, 0))
+        give(node, mqtt_broker.connack(packet_id - 1, 0))
         assert taken(node)[1:] == [mqtt.subscribe(packet_id, FILTERS)]
-        give(node, mqtt.suback(packet_id, b"\x01\x80"))
+        give(node, mqtt_broker.suback(packet_id, b"\x01\x80"))
         assert node.refused_subscriptions == 1
         node.closed()
     assert node.reason == "closed by the other side"
@@ -172,7 +172,7 @@ def test_what_is_in_flight_is_sent_again_with_dup_in_order_before_anything_new()
     assert (node.in_flight, bytes(node.out)) == (3, b"")
     node.opened(NOW)
     taken(node)
-    give(node, mqtt.connack(1, 0))
+    give(node, mqtt_broker.connack(1, 0))
     assert node.publish(NOW, "t", b"new", 1, 0, "e")
     assert [mqtt.parse_publish(packet, 0, len(packet)) for packet in taken(node)] == [
         ("t", b"a", 1, 0, 1, 1),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
 from tests import vm64
 from tests.fuzz import fuzz_mqtt
 
@@ -159,8 +159,13 @@ def decoded(name, arguments):
     return arguments[0] if len(arguments) == 1 else arguments
 
 
+def codec(name):
+    """A function of the codec, of whichever side it is."""
+    return getattr(mqtt, name, None) or getattr(mqtt_broker, name)
+
+
 def parse(name, packet, start=0, end=None):
-    return getattr(mqtt, "parse_" + name)(packet, start, len(packet) if end is None else end)
+    return codec("parse_" + name)(packet, start, len(packet) if end is None else end)
 
 
 def case_names(cases):
@@ -169,7 +174,7 @@ def case_names(cases):
 
 @pytest.mark.parametrize(("clause", "name", "arguments", "packet"), PACKETS, ids=case_names(PACKETS))
 def test_packets_are_the_standards_bytes(clause, name, arguments, packet):
-    assert getattr(mqtt, name)(*arguments) == bytes.fromhex(packet)
+    assert codec(name)(*arguments) == bytes.fromhex(packet)
 
 
 @pytest.mark.parametrize(("clause", "name", "arguments", "packet"), PACKETS, ids=case_names(PACKETS))
@@ -197,7 +202,7 @@ def test_a_bad_start_is_refused_without_waiting_for_more(clause, start):
 @pytest.mark.parametrize(("clause", "name", "arguments"), NOT_ENCODABLE, ids=case_names(NOT_ENCODABLE))
 def test_what_the_standard_forbids_is_not_sent(clause, name, arguments):
     with pytest.raises(ValueError):
-        getattr(mqtt, name)(*arguments)
+        codec(name)(*arguments)
 
 
 def test_a_packet_of_the_limit_passes_and_one_byte_more_does_not():
@@ -269,14 +274,14 @@ ANY_PACKET = st.one_of(
 @given(ANY_PACKET)
 def test_every_packet_survives_the_way_there_and_back(drawn):
     name, arguments = drawn
-    packet = getattr(mqtt, name)(*arguments)
+    packet = codec(name)(*arguments)
     assert mqtt.packet_length(packet, 0, len(packet), 4 * LIMIT) == len(packet)
     assert parse(name, packet) == decoded(name, arguments)
 
 
 @given(st.lists(ANY_PACKET, max_size=5), BYTES)
 def test_packets_are_found_one_after_the_other(drawn, rest):
-    packets = [getattr(mqtt, name)(*arguments) for name, arguments in drawn]
+    packets = [codec(name)(*arguments) for name, arguments in drawn]
     stream = b"".join(packets) + rest
     at = 0
     for packet in packets:
@@ -290,7 +295,7 @@ def test_packets_are_found_one_after_the_other(drawn, rest):
     st.one_of(
         BYTES,
         st.tuples(ANY_PACKET, st.integers(0, 60), BYTES).map(
-            lambda parts: getattr(mqtt, parts[0][0])(*parts[0][1])[: parts[1]] + parts[2]
+            lambda parts: codec(parts[0][0])(*parts[0][1])[: parts[1]] + parts[2]
         ),
     )
 )
@@ -300,7 +305,10 @@ def test_any_bytes_are_a_packet_or_malformed_and_nothing_else(data):
 
 
 VM_SCRIPT = """
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
+
+def codec(name):
+    return getattr(mqtt, name, None) or getattr(mqtt_broker, name)
 
 def attempt(function, *arguments):
     try:
@@ -321,10 +329,10 @@ def shown(value):
 
 def run(encode, decode, starts):
     for name, arguments in encode:
-        print(name, shown(attempt(getattr(mqtt, name), *arguments)))
+        print(name, shown(attempt(codec(name), *arguments)))
     for name, packet in decode:
         packet = bytearray(bytes.fromhex(packet))
-        print(name, shown(attempt(getattr(mqtt, "parse_" + name), packet, 0, len(packet))))
+        print(name, shown(attempt(codec("parse_" + name), packet, 0, len(packet))))
     for start in starts:
         start = bytes.fromhex(start)
         print(shown(attempt(mqtt.packet_length, start, 0, len(start), 20000)))

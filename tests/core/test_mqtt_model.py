@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
 from node.core.client import DOWN, OPENING, UP, Client
 from node.core.clock import add, diff
 from tests import vm64
@@ -46,7 +46,7 @@ BROKER_PACKETS = st.one_of(
         st.integers(1, 9),
     ),
     st.builds(mqtt.puback, st.integers(1, 5)),
-    st.just(mqtt.suback(1, b"\x00\x80")),
+    st.just(mqtt_broker.suback(1, b"\x00\x80")),
     st.just(mqtt.PINGRESP_BYTES),
     st.binary(max_size=6),
 )
@@ -166,13 +166,13 @@ class LossyTransport(RuleBasedStateMachine):
     def broker_takes(self, packet):
         kind = packet[0] >> 4
         if not self.accepted:
-            assert mqtt.parse_connect(packet, 0, len(packet))[:3] == ("m", 60, 0)
+            assert mqtt_broker.parse_connect(packet, 0, len(packet))[:3] == ("m", 60, 0)
             self.accepted = True
-            self.to_node += mqtt.connack(1 if self.connections > 1 else 0, 0)
+            self.to_node += mqtt_broker.connack(1 if self.connections > 1 else 0, 0)
         elif kind == mqtt.SUBSCRIBE:
-            packet_id, filters = mqtt.parse_subscribe(packet, 0, len(packet))
+            packet_id, filters = mqtt_broker.parse_subscribe(packet, 0, len(packet))
             assert filters == FILTERS
-            self.to_node += mqtt.suback(packet_id, b"\x01\x00")
+            self.to_node += mqtt_broker.suback(packet_id, b"\x01\x00")
         elif kind == mqtt.PUBLISH:
             _, payload, qos, _, dup, packet_id = mqtt.parse_publish(packet, 0, len(packet))
             if qos:
@@ -282,7 +282,7 @@ TestLossyTransport.settings = settings(max_examples=200, stateful_step_count=60,
 
 
 VM_SCRIPT = """
-from node.core import client, mqtt
+from node.core import client, mqtt, mqtt_broker
 node = client.Client("dr01", subscriptions=(("c/#", 1),), will=("s", b"gone", 1, 1))
 log = []
 node.on_message = lambda topic, payload: log.append((topic, payload))
@@ -301,11 +301,11 @@ def give(data):
 for _ in range(2):
     node.opened((1 << 30) - 10)
     shown()
-    give(mqtt.connack(0, 0))
+    give(mqtt_broker.connack(0, 0))
     for number in range(3):
         print(node.publish(3, "t", b"%d" % number, 1, 0, number))
     shown()
-    give(mqtt.publish("c/a", b"hello", 1, 0, 0, 300) + mqtt.puback(3) + mqtt.suback(1, b"\\x80") + mqtt.PINGRESP_BYTES)
+    give(mqtt.publish("c/a", b"hello", 1, 0, 0, 300) + mqtt.puback(3) + mqtt_broker.suback(1, b"\\x80") + mqtt.PINGRESP_BYTES)
     print(node.step(5), node.step(19000), node.step(20003), node.unknown_acks, node.refused_subscriptions, node.resent)
     shown()
     node.closed()
@@ -316,10 +316,10 @@ give(b"\\x00")
 
 SOAK_SCRIPT = """
 import gc
-from node.core import client, mqtt
+from node.core import client, mqtt, mqtt_broker
 node = client.Client("dr01")
 node.opened(0)
-node.receive(0, mqtt.connack(0, 0), 4)
+node.receive(0, mqtt_broker.connack(0, 0), 4)
 payload = bytearray(190)
 
 def messages(count):

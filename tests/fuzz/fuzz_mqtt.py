@@ -16,9 +16,9 @@ except ImportError:
 
 if atheris:
     with atheris.instrument_imports(include=["node"]):
-        from node.core import client, mqtt
+        from node.core import client, mqtt, mqtt_broker
 else:
-    from node.core import client, mqtt
+    from node.core import client, mqtt, mqtt_broker
 
 LIMIT = 512
 CLIENT_LIMIT = 150  # small enough that a fuzzer's inputs go over it
@@ -31,15 +31,15 @@ def parse_and_encode(packet: bytes) -> bytes | None:
     if kind == mqtt.PUBLISH:
         return mqtt.publish(*mqtt.parse_publish(packet, 0, end))
     if kind == mqtt.CONNACK:
-        return mqtt.connack(*mqtt.parse_connack(packet, 0, end))
+        return mqtt_broker.connack(*mqtt.parse_connack(packet, 0, end))
     if kind == mqtt.PUBACK:
         return mqtt.puback(mqtt.parse_puback(packet, 0, end))
     if kind == mqtt.SUBACK:
-        return mqtt.suback(*mqtt.parse_suback(packet, 0, end))
+        return mqtt_broker.suback(*mqtt.parse_suback(packet, 0, end))
     if kind == mqtt.CONNECT:
-        return mqtt.connect(*mqtt.parse_connect(packet, 0, end))
+        return mqtt.connect(*mqtt_broker.parse_connect(packet, 0, end))
     if kind == mqtt.SUBSCRIBE:
-        return mqtt.subscribe(*mqtt.parse_subscribe(packet, 0, end))
+        return mqtt.subscribe(*mqtt_broker.parse_subscribe(packet, 0, end))
     return None
 
 
@@ -79,8 +79,8 @@ def check_parsers(data: bytes):
         mqtt.parse_connack,
         mqtt.parse_puback,
         mqtt.parse_suback,
-        mqtt.parse_connect,
-        mqtt.parse_subscribe,
+        mqtt_broker.parse_connect,
+        mqtt_broker.parse_subscribe,
     ):
         try:
             parse(data, 0, len(data))
@@ -95,7 +95,7 @@ def run_client(data: bytes, chunks) -> tuple:
     node.on_message = lambda topic, payload: seen.append((topic, payload))
     node.on_acked = seen.append
     node.opened(0)
-    node.receive(0, mqtt.connack(0, 0), 4)
+    node.receive(0, mqtt_broker.connack(0, 0), 4)
     node.publish(0, "a", b"1", 1, 0, "one")
     node.publish(0, "a", b"2", 1, 0, "two")
     node.sent(len(node.out))

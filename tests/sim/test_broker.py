@@ -2,7 +2,7 @@
 
 import pytest
 
-from node.core import mqtt
+from node.core import mqtt, mqtt_broker
 from simulator.adapters.link import DOWN, OPENING, UP, WINDOW_BYTES, Link
 from simulator.agenda import Moment
 from simulator.broker import Broker, Outage, matches
@@ -91,18 +91,18 @@ def test_session_keeps_subscription_and_messages_while_its_client_is_away():
     world = World()
     link = world.connected()
     link.send(mqtt.subscribe(1, ((ROOT + "resend", 1),)))
-    assert world.heard(link) == mqtt.suback(1, b"\x01")
+    assert world.heard(link) == mqtt_broker.suback(1, b"\x01")
     link.close()
     world.broker.route(ROOT + "resend", b"gap", 1, 0)
     link.open()
     world.moment.t += 2 * LATENCY_MS
     link.send(mqtt.connect("dr01", 60, 0))
-    assert world.heard(link) == mqtt.connack(1, 0) + mqtt.publish(ROOT + "resend", b"gap", 1, 0, 0, 1)
+    assert world.heard(link) == mqtt_broker.connack(1, 0) + mqtt.publish(ROOT + "resend", b"gap", 1, 0, 0, 1)
     link.close()  # without a PUBACK
     link.open()
     world.moment.t += 2 * LATENCY_MS
     link.send(mqtt.connect("dr01", 60, 0))
-    assert world.heard(link) == mqtt.connack(1, 0) + mqtt.publish(ROOT + "resend", b"gap", 1, 0, 1, 1)
+    assert world.heard(link) == mqtt_broker.connack(1, 0) + mqtt.publish(ROOT + "resend", b"gap", 1, 0, 1, 1)
 
 
 def test_retained_message_comes_with_the_subscription_until_it_is_emptied():
@@ -111,12 +111,12 @@ def test_retained_message_comes_with_the_subscription_until_it_is_emptied():
     for pattern in (ROOT + "committed", "waspada/v1/+/dr01/#"):
         link = world.connected(clean=1)
         link.send(mqtt.subscribe(1, ((pattern, 0),)))
-        assert world.heard(link) == mqtt.suback(1, b"\x00") + mqtt.publish(ROOT + "committed", b"{}", 0, 1, 0, 0)
+        assert world.heard(link) == mqtt_broker.suback(1, b"\x00") + mqtt.publish(ROOT + "committed", b"{}", 0, 1, 0, 0)
         link.close()
     world.broker.route(ROOT + "committed", b"", 1, 1)
     link = world.connected(clean=1)
     link.send(mqtt.subscribe(1, ((ROOT + "committed", 0),)))
-    assert world.heard(link) == mqtt.suback(1, b"\x00")
+    assert world.heard(link) == mqtt_broker.suback(1, b"\x00")
 
 
 @pytest.mark.parametrize(("goodbye", "told"), [(b"", 1), (mqtt.DISCONNECT_BYTES, 0)])
@@ -166,7 +166,7 @@ def test_outage_closes_connections_refuses_new_ones_and_ends():
     world.moment.t += 2 * LATENCY_MS
     assert link.state() == UP
     link.send(mqtt.connect("dr01", 60, 0))
-    assert world.heard(link) == mqtt.connack(1, 0)
+    assert world.heard(link) == mqtt_broker.connack(1, 0)
 
 
 def test_bytes_on_their_way_when_the_outage_begins_are_lost():
@@ -213,7 +213,7 @@ def test_outage_that_forgets_has_no_session_and_nothing_retained():
     link.open()
     world.moment.t += 2 * LATENCY_MS
     link.send(mqtt.connect("dr01", 60, 0) + mqtt.subscribe(1, ((ROOT + "committed", 1),)))
-    assert world.heard(link) == mqtt.connack(0, 0) + mqtt.suback(1, b"\x01")
+    assert world.heard(link) == mqtt_broker.connack(0, 0) + mqtt_broker.suback(1, b"\x01")
 
 
 def test_link_takes_no_more_than_its_window_at_one_time():

@@ -25,7 +25,7 @@ MAX_REMAINING = 268435455  # [2.2.3] four bytes of seven bits
 
 # [2.2.2] the first bytes allowed, PUBLISH apart: types 0 and 15 are reserved, 6, 8 and 10 carry the flags 0010
 _FIRST_BYTES = b"\x10\x20\x40\x50\x62\x70\x82\x90\xa2\xb0\xc0\xd0\xe0"
-_PROTOCOL = b"\x00\x04MQTT\x04"  # [3.1.2-1] name and level 4
+PROTOCOL = b"\x00\x04MQTT\x04"  # [3.1.2-1] name and level 4
 
 
 class MalformedPacket(ValueError):
@@ -79,14 +79,14 @@ def _body(buffer, start, end):
     return at + 1
 
 
-def _expect(buffer, start, end, first):
+def expect(buffer, start, end, first):
     at = _body(buffer, start, end)
     if buffer[start] != first:
         raise MalformedPacket("another type")
     return at
 
 
-def _field_end(buffer, at, end):
+def field_end(buffer, at, end):
     """Where the field with a two-byte length at `at` ends [1.5.3]."""
     if at + 2 <= end:
         at += 2 + (buffer[at] << 8 | buffer[at + 1])
@@ -95,7 +95,7 @@ def _field_end(buffer, at, end):
     raise MalformedPacket("truncated")
 
 
-def _text(raw):
+def text_of(raw):
     """UTF-8 to str [1.5.3-1, 1.5.3-2]. MicroPython's own decoder lets surrogates and overlong forms through."""
     try:
         text = str(raw, "utf-8")
@@ -115,7 +115,7 @@ def _text(raw):
     return text
 
 
-def _identifier(buffer, at, end):
+def identifier(buffer, at, end):
     """The packet identifier at `at`, 1..65535 [2.3.1-1]."""
     if at + 2 > end:
         raise MalformedPacket("truncated")
@@ -125,7 +125,7 @@ def _identifier(buffer, at, end):
     return packet_id
 
 
-def _filter_is_valid(topic_filter):
+def filter_is_valid(topic_filter):
     """[4.7.1-2, 4.7.1-3, 4.7.3-1] wildcards fill a level, and # is the last."""
     levels = topic_filter.split("/")
     last = levels.pop()
@@ -141,19 +141,19 @@ def parse_publish(buffer, start: int, end: int) -> tuple:
     first = buffer[start]
     if first & 0xF0 != 0x30 or first & 6 == 6 or first & 14 == 8:
         raise MalformedPacket("PUBLISH flags")
-    topic_end = _field_end(buffer, at, end)
-    topic = _text(buffer[at + 2 : topic_end])
+    topic_end = field_end(buffer, at, end)
+    topic = text_of(buffer[at + 2 : topic_end])
     if not topic or "+" in topic or "#" in topic:  # [4.7.3-1, 3.3.2-2]
         raise MalformedPacket("topic name")
     if first & 6:
-        packet_id = _identifier(buffer, topic_end, end)
+        packet_id = identifier(buffer, topic_end, end)
         return topic, bytes(buffer[topic_end + 2 : end]), first >> 1 & 3, first & 1, first >> 3 & 1, packet_id
     return topic, bytes(buffer[topic_end:end]), 0, first & 1, 0, 0
 
 
 def parse_connack(buffer, start: int, end: int) -> tuple:
     """(session_present, code): code 0 is accepted, 1..5 say why not [3.2.2]."""
-    at = _expect(buffer, start, end, 0x20)
+    at = expect(buffer, start, end, 0x20)
     if end - at != 2 or buffer[at] > 1 or buffer[at + 1] > 5 or (buffer[at] and buffer[at + 1]):  # [3.2.2-4]
         raise MalformedPacket("CONNACK")
     return buffer[at], buffer[at + 1]
@@ -161,16 +161,16 @@ def parse_connack(buffer, start: int, end: int) -> tuple:
 
 def parse_puback(buffer, start: int, end: int) -> int:
     """The packet identifier that is acknowledged [3.4]."""
-    at = _expect(buffer, start, end, 0x40)
+    at = expect(buffer, start, end, 0x40)
     if end - at != 2:
         raise MalformedPacket("PUBACK")
-    return _identifier(buffer, at, end)
+    return identifier(buffer, at, end)
 
 
 def parse_suback(buffer, start: int, end: int) -> tuple:
     """(packet_id, codes): per filter the granted QoS, or 0x80 for refused [3.9.3-2]."""
-    at = _expect(buffer, start, end, 0x90)
-    packet_id = _identifier(buffer, at, end)
+    at = expect(buffer, start, end, 0x90)
+    packet_id = identifier(buffer, at, end)
     codes = bytes(buffer[at + 2 : end])
     if not codes:
         raise MalformedPacket("SUBACK")
@@ -180,81 +180,29 @@ def parse_suback(buffer, start: int, end: int) -> tuple:
     return packet_id, codes
 
 
-def parse_connect(buffer, start: int, end: int) -> tuple:
-    """(client_id, keepalive_s, clean, will, user, password) as connect() takes them [3.1].
-
-    clean is 0 or 1; will is (topic, payload, qos, retain) or None; user is str, password bytes, both may be None.
-    """
-    at = _expect(buffer, start, end, 0x10)
-    if end - at < 12 or bytes(buffer[at : at + 7]) != _PROTOCOL:
-        raise MalformedPacket("protocol")
-    flags = buffer[at + 7]
-    # [3.1.2-3] bit 0 is reserved; [3.1.2-13..15] no QoS nor retain without a will, no QoS 3; [3.1.2-22] user first
-    if flags & 1 or (not flags & 4 and flags & 0x38) or flags & 0x18 == 0x18 or flags & 0xC0 == 0x40:
-        raise MalformedPacket("CONNECT flags")
-    keepalive_s = buffer[at + 8] << 8 | buffer[at + 9]
-    clean = flags >> 1 & 1
-    fields = []
-    at += 10
-    for bit in (0, 4, 4, 0x80, 0x40):
-        if bit and not flags & bit:
-            fields.append(None)
-            continue
-        field_end = _field_end(buffer, at, end)
-        fields.append(bytes(buffer[at + 2 : field_end]))
-        at = field_end
-    client_id = _text(fields[0])
-    if at != end or not (client_id or clean):  # [3.1.3-8]
-        raise MalformedPacket("CONNECT")
-    will = None
-    if flags & 4:
-        topic = _text(fields[1])
-        if not topic or "+" in topic or "#" in topic:
-            raise MalformedPacket("topic name")
-        will = (topic, fields[2], flags >> 3 & 3, flags >> 5 & 1)
-    user = None if fields[3] is None else _text(fields[3])
-    return client_id, keepalive_s, clean, will, user, fields[4]
-
-
-def parse_subscribe(buffer, start: int, end: int) -> tuple:
-    """(packet_id, ((topic filter, qos), ...)), at least one filter [3.8.3-3]."""
-    at = _expect(buffer, start, end, 0x82)
-    packet_id = _identifier(buffer, at, end)
-    at += 2
-    filters = []
-    while at < end or not filters:
-        field_end = _field_end(buffer, at, end)
-        topic_filter = _text(buffer[at + 2 : field_end])
-        if field_end == end or buffer[field_end] > 2 or not _filter_is_valid(topic_filter):  # [3-8.3-4]
-            raise MalformedPacket("SUBSCRIBE")
-        filters.append((topic_filter, buffer[field_end]))
-        at = field_end + 1
-    return packet_id, tuple(filters)
-
-
-def _require(condition, what):
+def require(condition, what):
     if not condition:
         raise ValueError(what)
 
 
-def _two_bytes(number):
+def two_bytes(number):
     return bytes((number >> 8, number & 255))
 
 
 def _field(data):
     """Bytes, or text as UTF-8, after their length in two bytes [1.5.3]."""
     if isinstance(data, str):
-        _require("\0" not in data, "U+0000 in a text")
+        require("\0" not in data, "U+0000 in a text")
         data = data.encode()
-    _require(len(data) < 65536, "over 65535 bytes")
-    return _two_bytes(len(data)) + data
+    require(len(data) < 65536, "over 65535 bytes")
+    return two_bytes(len(data)) + data
 
 
-def _header(first, remaining):
+def header(first, remaining):
     """First byte and remaining length [2.2.3]."""
     if remaining < 128:
         return bytes((first, remaining))
-    _require(remaining <= MAX_REMAINING, "packet too long")
+    require(remaining <= MAX_REMAINING, "packet too long")
     header = bytearray((first,))
     while remaining > 127:
         header.append(remaining & 127 | 128)
@@ -264,15 +212,15 @@ def _header(first, remaining):
 
 
 def _check_topic(topic, qos):
-    _require(topic and "+" not in topic and "#" not in topic, "topic name")
-    _require(0 <= qos <= 2, "QoS")
+    require(topic and "+" not in topic and "#" not in topic, "topic name")
+    require(0 <= qos <= 2, "QoS")
 
 
 def connect(client_id, keepalive_s, clean, will=None, user=None, password=None) -> bytes:
     """CONNECT [3.1]; keepalive_s 0..65535, 0 for none; will is (topic, payload, qos, retain); password is bytes."""
-    _require(0 <= keepalive_s < 65536, "keepalive")
-    _require(client_id or clean, "client id")
-    _require(user is not None or password is None, "password without user")
+    require(0 <= keepalive_s < 65536, "keepalive")
+    require(client_id or clean, "client id")
+    require(user is not None or password is None, "password without user")
     flags = 2 if clean else 0
     body = _field(client_id)
     if will:
@@ -285,13 +233,7 @@ def connect(client_id, keepalive_s, clean, will=None, user=None, password=None) 
     if password is not None:
         flags |= 0x40
         body += _field(password)
-    return _header(0x10, len(body) + 10) + _PROTOCOL + bytes((flags,)) + _two_bytes(keepalive_s) + body
-
-
-def connack(session_present, code) -> bytes:
-    """CONNACK [3.2]; code 0..5, a refusal never has a session."""
-    _require(0 <= code <= 5 and not (code and session_present), "CONNACK")
-    return bytes((0x20, 2, 1 if session_present else 0, code))
+    return header(0x10, len(body) + 10) + PROTOCOL + bytes((flags,)) + two_bytes(keepalive_s) + body
 
 
 def publish(topic, payload, qos, retain, dup, packet_id) -> bytes:
@@ -300,34 +242,26 @@ def publish(topic, payload, qos, retain, dup, packet_id) -> bytes:
     head = _field(topic)
     first = 0x30 | qos << 1 | (1 if retain else 0)
     if qos:
-        _require(0 < packet_id < 65536, "packet identifier")
-        head += _two_bytes(packet_id)
+        require(0 < packet_id < 65536, "packet identifier")
+        head += two_bytes(packet_id)
         if dup:
             first |= 8
     else:
-        _require(not dup and not packet_id, "DUP or an identifier with QoS 0")
-    return _header(first, len(head) + len(payload)) + head + payload
+        require(not dup and not packet_id, "DUP or an identifier with QoS 0")
+    return header(first, len(head) + len(payload)) + head + payload
 
 
 def puback(packet_id) -> bytes:
     """PUBACK [3.4]; packet_id 1..65535."""
-    _require(0 < packet_id < 65536, "packet identifier")
-    return b"\x40\x02" + _two_bytes(packet_id)
+    require(0 < packet_id < 65536, "packet identifier")
+    return b"\x40\x02" + two_bytes(packet_id)
 
 
 def subscribe(packet_id, filters) -> bytes:
     """SUBSCRIBE [3.8]; filters is ((topic filter, qos), ...), at least one."""
-    _require(0 < packet_id < 65536 and filters, "packet identifier, or no filter")
-    body = _two_bytes(packet_id)
+    require(0 < packet_id < 65536 and filters, "packet identifier, or no filter")
+    body = two_bytes(packet_id)
     for topic_filter, qos in filters:
-        _require(_filter_is_valid(topic_filter) and 0 <= qos <= 2, "topic filter or QoS")
+        require(filter_is_valid(topic_filter) and 0 <= qos <= 2, "topic filter or QoS")
         body += _field(topic_filter) + bytes((qos,))
-    return _header(0x82, len(body)) + body
-
-
-def suback(packet_id, codes) -> bytes:
-    """SUBACK [3.9]; codes are bytes, one per filter: 0, 1, 2, or 0x80 for refused."""
-    _require(0 < packet_id < 65536 and codes, "packet identifier, or no code")
-    for code in codes:
-        _require(code in b"\x00\x01\x02\x80", "SUBACK code")
-    return _header(0x90, len(codes) + 2) + _two_bytes(packet_id) + bytes(codes)
+    return header(0x82, len(body)) + body
