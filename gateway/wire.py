@@ -200,6 +200,7 @@ def check_name(name: str, unit: str | None) -> int:
     return scale_of(name, unit)
 
 
+MOST_TEXT = 300  # bytes of a record's text in the journal
 LARGEST = 2**53  # what a JSON number keeps exactly, and SQLite's integers hold
 
 
@@ -209,7 +210,7 @@ def check_value(point: Point, scale: int, reading: bool) -> None:
     if v is None:
         if point.vs is None:
             raise Refused(f"{point.n} has neither v nor vs")
-        if len(point.vs) > 200:
+        if len(point.vs) > MOST_TEXT:
             raise Refused(f"the text of {point.n} is too long")
     elif point.vs is not None:
         raise Refused(f"{point.n} has both v and vs")

@@ -25,12 +25,13 @@ from tests import vm64
 from tests.core import failing_storage
 from tests.core.failing_storage import Storage
 
-SEGMENT = 120  # bytes: three small records or one large one
+SEGMENT = 90  # bytes: three small records or one large one
 LIMIT = 4  # segments
 POINTS = st.lists(
     st.tuples(st.integers(0, 0x3000), st.integers(0, 255), st.integers(-(2**31), 2**31 - 1)), min_size=1, max_size=5
 ).map(tuple)
 WHEN = st.tuples(st.integers(0, 1), st.integers(0, 2**32 - 1), st.integers(0, 999))
+TEXT = st.one_of(st.just(b""), st.just(b""), st.binary(min_size=1, max_size=40), st.binary(min_size=300, max_size=300))
 
 
 class Machine(RuleBasedStateMachine):
@@ -40,7 +41,7 @@ class Machine(RuleBasedStateMachine):
     def boot_first(self):
         self.storage = Storage()
         self.boot = 0
-        self.owed = {}  # key -> (flags, seconds, ms, points), in order of keys
+        self.owed = {}  # key -> (flags, seconds, ms, points, text), in order of keys
         self.unsure = {}  # appended with an error: there whole, or not at all
         self.kept = (0, 0)  # committed, as the gateway knows
         self.kept_now = (0, 0)  # as this boot was told
@@ -54,13 +55,14 @@ class Machine(RuleBasedStateMachine):
     @rule(
         when=WHEN,
         points=POINTS,
+        text=TEXT,
         trouble=st.sampled_from(("", "", "", "", "before", "torn", "after")),
         at=st.integers(0, 99),
     )
-    def append(self, when, points, trouble, at):
+    def append(self, when, points, text, trouble, at):
         if trouble:
             self.storage.trouble = (trouble, "append" if at % 2 else "", at)
-        record = (when[0], when[1], when[2], points)
+        record = (when[0], when[1], when[2], points, text)
         number = self.log.seq
         try:
             seq = self.log.append(*record)
@@ -239,10 +241,12 @@ def walk(log):
 
 
 def everything(log):
-    """(boot, (seq, (flags, seconds, ms, points))) of all that can be read."""
+    """(boot, (seq, (flags, seconds, ms, points, text))) of all that can be read."""
     for at in walk(log):
         flags, seq, seconds, ms, points = journal.points_of(at[3])
-        yield at[0], (seq, (flags, seconds, ms, tuple(points)))
+        text = journal.text_of(at[3])
+        assert bool(flags & journal.TEXT) == bool(text)
+        yield at[0], (seq, (flags & journal.DATED, seconds, ms, tuple(points), text))
 
 
 TestJournalAgainstAList = Machine.TestCase
@@ -253,22 +257,22 @@ TestJournalAgainstAList.settings = settings(max_examples=300, stateful_step_coun
 
 
 class SeqBeforeAppend(journal.Log):
-    def append(self, flags, seconds, ms, points):
+    def append(self, flags, seconds, ms, points, text=b""):
         number = self.seq
         try:
-            return super().append(flags, seconds, ms, points)
+            return super().append(flags, seconds, ms, points, text)
         except OSError:
             self.seq = number + 1
             raise
 
 
 class OverATornTail(journal.Log):
-    def append(self, flags, seconds, ms, points):
-        size = self._size
+    def append(self, flags, seconds, ms, points, text=b""):
+        size = self.written
         try:
-            return super().append(flags, seconds, ms, points)
+            return super().append(flags, seconds, ms, points, text)
         except OSError:
-            self._size, self._torn = size, 0
+            self.written, self._torn = size, 0
             raise
 
 
@@ -281,8 +285,11 @@ class HeaderAfterRecord(journal.Log):
     def __getattr__(self, name):
         return getattr(self.__dict__["_real"], name)
 
+    def read(self, which, *rest):
+        return super().read(which, *rest) if isinstance(which, int) else self._real.read(which, *rest)
+
     def append(self, *record):
-        if len(record) == 4:
+        if len(record) > 2:
             return super().append(*record)
         name, data = record
         if len(data) == 24:
@@ -352,36 +359,108 @@ def test_newest_file_cut_at_every_byte_keeps_every_whole_record():
         left = keys_of(log)
         assert left == [(1, seq + 1) for seq in range(len(left))]
         assert (log.prev_boot, log.prev_seq) == left[-1]
-        assert len(left) == 3 + (cut - 24) // 30 if cut >= 24 else len(left) == 3
+        assert len(left) == 3 + (cut - 24) // 20 if cut >= 24 else len(left) == 3
         log.append(*RECORD)
         assert keys_of(log) == [*left, (2, 1)]
 
 
 @pytest.mark.parametrize("at", [0, 5, 20, 23])
-def test_a_damaged_header_does_not_free_its_neighbour(at):
+def test_a_damaged_header_costs_nothing_that_its_neighbours_know(at):
     storage = Storage()
     log = a_log(9, storage)
-    second = sorted(storage.files)[1]
-    data = bytearray(storage.files[second])
-    data[at] ^= 4
-    storage.files[second] = bytes(data)
+    damage(storage, 1, at)
     log.free(1, 1)
-    assert keys_of(log) == [(1, seq) for seq in (1, 2, 3, 7, 8, 9)]
+    assert keys_of(log) == [(1, seq + 1) for seq in range(9)]
+    assert (log.damaged, log.given_up) == (1, [])
     log.free(1, 7)
     assert keys_of(log) == [(1, seq) for seq in (7, 8, 9)]
 
 
-def test_a_damaged_record_costs_the_rest_of_its_segment_only():
+def damage(storage, which, at):
+    """Flip a bit of a byte of one of the files."""
+    name = sorted(storage.files)[which]
+    data = bytearray(storage.files[name])
+    data[at] ^= 4
+    storage.files[name] = bytes(data)
+
+
+def test_a_damaged_record_costs_itself_only_and_is_declared_once():
     storage = Storage()
     log = a_log(9, storage)
-    second = sorted(storage.files)[1]
-    data = bytearray(storage.files[second])
-    data[24 + 30 + 14] ^= 1
-    storage.files[second] = bytes(data)
-    assert keys_of(log) == [(1, seq) for seq in (1, 2, 3, 4, 7, 8, 9)]
+    damage(storage, 1, 24 + 20 + 12)
+    for _ in range(3):
+        assert keys_of(log) == [(1, seq) for seq in (1, 2, 3, 4, 6, 7, 8, 9)]
     cursor = journal.Cursor(log)
     cursor.seek(1, 5)
-    assert journal.seq_of(cursor.peek()[3]) == 7
+    assert journal.seq_of(cursor.peek()[3]) == 6
+    assert (log.damaged, log.given_up) == (1, [[1, 5, 5]])
+
+
+def test_a_record_that_holds_too_much_is_refused_in_words():
+    log = a_log(1)
+    with pytest.raises(ValueError, match="up to 32 points and 300 bytes of text, not 33 and 0"):
+        log.append(0, 0, 0, ((M.LEVEL, 2, 1),) * 33)
+    with pytest.raises(ValueError, match="not 1 and 301"):
+        log.append(0, 0, 0, ((M.LEVEL, 2, 1),), b"x" * 301)
+    with pytest.raises(ValueError, match="point 0 can't hold 2147483648"):
+        log.append(0, 0, 0, ((M.LEVEL, 2, 1 << 31),))
+    log.append(*RECORD)
+    assert keys_of(log) == [(1, 1), (1, 2)]
+
+
+def test_the_longest_record_comes_back_whole():
+    log = a_log(0, segment=8188)
+    points = ((0xFFFF, 255, -(2**31)),) * 32
+    log.seq = 2**32 - 2
+    log.append(journal.DATED, 2**32 - 1, 999, points)
+    assert list(everything(log)) == [(1, (2**32 - 1, (journal.DATED, 2**32 - 1, 999, points, b"")))]
+    log = a_log(0, segment=8188)
+    log.append(0, 0, 0, points[:13], b"x" * 300)
+    assert list(everything(log)) == [(1, (1, (0, 0, 0, points[:13], b"x" * 300)))]
+    with pytest.raises(ValueError, match="512"):
+        log.append(0, 0, 0, points, b"x" * 300)
+
+
+LIVES = st.lists(st.lists(st.integers(0, 60), min_size=0, max_size=9), min_size=1, max_size=5)
+
+
+@given(LIVES, st.data())
+@settings(max_examples=3000, deadline=None)
+def test_one_damaged_byte_costs_one_record_at_most_and_that_one_is_declared(lives, data):
+    """Whatever the byte was: of a header, a size, a value, a text. Of an earlier boot's very end only that boot knew."""
+    storage = Storage()
+    for boot, texts in enumerate(lives, 1):
+        log = a_log(0, storage, boot)
+        for length in texts:
+            log.append(*RECORD, b"\xff" * length)
+    before = dict(everything_by_key(log))
+    names = sorted(storage.files)
+    if not names:
+        return
+    which = data.draw(st.integers(0, len(names) - 1))
+    damage(storage, which, data.draw(st.integers(0, len(storage.files[names[which]]) - 1)))
+    if data.draw(st.booleans()):
+        log = a_log(1, storage, len(lives) + 1)
+        after = dict(everything_by_key(log))
+        after.pop((len(lives) + 1, 1))
+        own = False
+    else:
+        log._chunk_number = 0
+        after = dict(everything_by_key(log))
+        own = lives[-1]
+    unknown = [key for key in before if which == len(names) - 1 and not own]
+    assert after.items() <= before.items(), "invented or harmed"
+    lost = before.keys() - after.keys()
+    declared = {(boot, seq) for boot, first, last in log.given_up for seq in range(first, last + 1)}
+    assert not declared & after.keys()
+    assert declared <= before.keys()
+    assert lost - set(unknown) <= declared
+    assert len(lost) <= 1 or lost <= set(unknown)
+    assert log.damaged or not lost - set(unknown)
+
+
+def everything_by_key(log):
+    return [((boot, record[0]), record[1]) for boot, record in everything(log)]
 
 
 class TearsRecords(Storage):
@@ -410,7 +489,7 @@ def test_a_header_that_got_there_with_an_error_is_not_passed_by():
     """Found by the machine: a short record then went before it, and freeing one record dropped the other."""
     storage = Storage()
     log = journal.Log(storage, "readings", 1, SEGMENT, LIMIT)
-    long = (*RECORD[:3], ((M.LEVEL, 2, 1254),) * 5)
+    long = (*RECORD[:3], ((M.NEW_SETTING, 2, -(1 << 30)),) * 5)
     log.append(*long)
     storage.trouble = ("after", "append", 0)
     with pytest.raises(OSError, match="injected"):
@@ -482,7 +561,7 @@ for boot in range(1, 9):
         x = (x * 1103 + 12345) & 0xFFFF
         storage.trouble = ("before", "torn", "after")[x % 3], "append", x % 8
         try:
-            log.append(x & 1, 1528063200 + x, x % 1000, ((x & 15, x & 255, x * 30000), (x % 4000, 0, -x)))
+            log.append(x & 1, 1528063200 + x, x % 1000, ((x & 15, x & 255, x * 30000), (x % 4000, 0, -x)), b"text"[x % 5 :])
         except OSError:
             print("failed")
     storage.trouble = None
@@ -492,7 +571,7 @@ for boot in range(1, 9):
     cursor.seek(boot - 1, 3)
     while cursor.peek():
         at = cursor.peek()
-        print(at[:3], journal.points_of(at[3]))
+        print(at[:3], journal.points_of(at[3]), journal.text_of(at[3]))
         cursor.advance(at[3])
     print(log.given_up, [(name, binascii.crc32(storage.files[name])) for name in sorted(storage.files)])
 """

@@ -1,8 +1,9 @@
 """What the station has seen, kept until the gateway says it has it: two append-only streams of records in segment files.
 
-Segment `<stream>-<number>`, numbers consecutive: a header (`_HEADER`) and records (`_RECORD`, points `_POINT`, CRC-32 over all before it),
-little-endian. A boot starts a new segment, so a tail torn by a power cut is never written over. What is freed or given up goes by whole
-segments, and the newest is always there, so the last record of an earlier boot is known.
+Segment `<stream>-<number>`, numbers consecutive: a header (`_HEADER`) and records, little-endian. A record (docs/journal.md) is `_RECORD`, its
+seq, its points, perhaps a text, and a CRC-32 over all of that; numbers are written in groups of 7 bits, the lowest first. A boot starts a new
+segment, so a tail torn by a power cut is never written over. What is freed or given up goes by whole segments, and the newest is always there,
+so the last record of an earlier boot is known. What flash has harmed is passed over and declared (`salvage`, loaded when that happens).
 """
 
 import binascii
@@ -15,20 +16,45 @@ EVENT = 1
 
 _MAGIC = 0x314A4157  # "WAJ1"
 _HEADER = "<IIIIII"  # magic, boot, prev_boot, prev_seq, first_seq, crc
-_HEADER_SIZE = 24
-_RECORD = "<BBIIH"  # flags, points, seq, seconds, milliseconds
-_RECORD_SIZE = 12
-_POINT = "<HBi"  # id, q | q1 << 4, value (or the reason's index when q is 9)
-_POINT_SIZE = 7
-_CRC_SIZE = 4
+HEADER_SIZE = 24
+_RECORD = (
+    "<BHI"  # size of what follows up to the CRC (low byte), its high bits | flags << 2 | milliseconds << 6, seconds
+)
+RECORD_SIZE = 7
+CRC_SIZE = 4
 _MOST_POINTS = 32
-_CHUNK = 512  # read at once: on flash each operation is slow, and a seek walks a whole segment
+_MOST_TEXT = 300
+_POINTS_SIZE = 5 + _MOST_POINTS * 9  # seq and points at their longest
+CHUNK = 512  # read at once, and no record is longer: on flash each operation is slow, and a seek walks a whole segment
+_MET_MOST = 16  # harmed places remembered
 
 DATED = 1  # flag: the time is since 1970, else since the boot
+TEXT = 2  # flag: a text follows the points, and belongs to the last of them
 
 
 def _crc(data):
     return binascii.crc32(data) & 0xFFFFFFFF
+
+
+def _put(buffer, at, number):
+    """Write a number from 0 on; returns where it ends."""
+    while number > 127:
+        buffer[at] = number & 127 | 128
+        number >>= 7
+        at += 1
+    buffer[at] = number
+    return at + 1
+
+
+def get_number(record, at):
+    """(number, where it ends)."""
+    number = record[at] & 127
+    shift = 7
+    while record[at] > 127:
+        at += 1
+        number |= (record[at] & 127) << shift
+        shift += 7
+    return number, at + 1
 
 
 class Log:
@@ -39,16 +65,18 @@ class Log:
         self._prefix = name + "-"
         self._segment_bytes = segment_bytes
         self._limit = segments_limit
-        self._buffer = bytearray(_RECORD_SIZE + _MOST_POINTS * _POINT_SIZE + _CRC_SIZE)
+        self._buffer = bytearray(RECORD_SIZE + _POINTS_SIZE)
         self.boot = boot
         self.prev_boot = 0
         self.prev_seq = 0
         self.seq = 0  # of the newest record of this boot
-        self.damaged = 0
+        self.damaged = 0  # places where flash did not give back what it was given
+        self._met: dict = {}  # (segment, offset) of such a place -> where it goes on, 0: nowhere
+        self._mended: dict = {}  # segment with a damaged header -> what it must have said, or None
         self.last = 0  # newest segment, 0 when there is none
         self.first = 1
-        self._size = 0  # of the newest segment, 0 until this boot has one
-        self._opened = 0  # first_seq of this boot's newest segment, 0 until there is one
+        self.written = 0  # bytes of the newest segment, 0 until this boot has one
+        self.opened = 0  # first_seq of this boot's newest segment, 0 until there is one
         self._torn = 0  # offset of an append that failed: storage that works again will say what became of it
         self._kept = (0, 0)  # what `free` was told last
         self._chunk = b""
@@ -60,87 +88,141 @@ class Log:
     def _name(self, number):
         return self._prefix + "%08d" % number
 
+    def read(self, number, offset, count):
+        return self._storage.read(self._name(number), offset, count)
+
+    def size_of(self, number):
+        return self._storage.size(self._name(number))
+
     def header(self, number):
-        """(boot, prev_boot, prev_seq, first_seq) of a segment, None when it is damaged or gone."""
-        data = self._storage.read(self._name(number), 0, _HEADER_SIZE)
-        if len(data) < _HEADER_SIZE:
-            return None
+        """(boot, prev_boot, prev_seq, first_seq) of a segment, None when it is gone, or damaged beyond what its neighbours tell."""
+        head, harmed = self.written_header(number)
+        if harmed:
+            if number not in self._mended:
+                from node.core import salvage
+
+                self._mended[number] = None
+                self._mended[number] = salvage.header(self, number)
+            head = self._mended[number]
+        return head
+
+    def written_header(self, number):
+        """(the header as it stands or None, whether it is there and damaged)."""
+        data = self.read(number, 0, HEADER_SIZE)
+        if len(data) < HEADER_SIZE:
+            return None, False
         head = struct.unpack(_HEADER, data)
-        if head[0] != _MAGIC or head[5] != _crc(data[: _HEADER_SIZE - 4]):
-            return None
-        return head[1:5]
+        if head[0] != _MAGIC or head[5] != _crc(data[: HEADER_SIZE - 4]):
+            return None, True
+        return head[1:5], False
 
     def _recover(self):
         size = len(self._prefix)
         found = [int(n[size:]) for n in self._storage.names() if n.startswith(self._prefix) and n[size:].isdigit()]
         found.sort()
         while found:
-            head = self.header(found[-1])
+            self.first = found[0]
+            self.last = found[-1]
+            head = self.header(self.last)
             if head:
                 break
             self._storage.remove(self._name(found.pop()))
-            self.damaged += 1
+            self.last = 0
+            self.first = 1
         if not found:
             return
-        self.first = found[0]
-        self.last = found[-1]
-        self.prev_boot, self.prev_seq = self._walk(self.last, head)
+        self.prev_boot, self.prev_seq = self.walk(self.last, head)
 
-    def _walk(self, number, head):
+    def walk(self, number, head):
         """Key of the last record up to the end of a segment, as its records say."""
         seq = head[3] - 1
-        offset = _HEADER_SIZE
+        offset = HEADER_SIZE
         while True:
             record = self.record(number, offset)
-            if not record:
-                return (head[0], seq) if seq else (head[1], head[2])
-            seq = seq_of(record)
-            offset += len(record)
+            if record:
+                seq = seq_of(record)
+                offset += len(record)
+            else:
+                offset = self.beyond(number, offset)
+                if not offset:
+                    return (head[0], seq) if seq else (head[1], head[2])
 
     def record(self, number, offset):
         """The whole record there, or None at the end of what is good."""
-        if number == self.last and self._size and offset >= self._size:
+        if number == self.last and self.written and offset >= self.written:
             return None
         record = self._cut(offset - self._chunk_at) if number == self._chunk_number else None
         if not record:
-            self._chunk = self._storage.read(self._name(number), offset, _CHUNK)
+            self._chunk = self.read(number, offset, CHUNK)
             self._chunk_number = number
             self._chunk_at = offset
             record = self._cut(0)
-        if not record or struct.unpack("<I", record[-_CRC_SIZE:])[0] != _crc(record[:-_CRC_SIZE]):
+        if not record or struct.unpack("<I", record[-CRC_SIZE:])[0] != _crc(record[:-CRC_SIZE]):
             return None
         return record
 
     def _cut(self, at):
         """The bytes of the record at `at` of the chunk, None when they are not all there."""
         chunk = self._chunk
-        if at < 0 or at + _RECORD_SIZE + _CRC_SIZE > len(chunk) or chunk[at + 1] > _MOST_POINTS:
+        if at < 0 or at + RECORD_SIZE + CRC_SIZE >= len(chunk):
             return None
-        end = at + _RECORD_SIZE + chunk[at + 1] * _POINT_SIZE + _CRC_SIZE
+        end = at + RECORD_SIZE + (chunk[at] | (chunk[at + 1] & 3) << 8) + CRC_SIZE
         return chunk[at:end] if end <= len(chunk) else None
 
-    def append(self, flags, seconds, ms, points):
-        """Keep a record: points [(id, q | q1 << 4, value)]. Returns its seq; after an OSError it is there whole or not at all."""
+    def beyond(self, number, offset):
+        """Where the segment goes on behind an offset at which there is no record; 0: nowhere, as at every segment's end."""
+        if number == self.last and self.written and offset >= self.written:
+            return 0
+        if self._chunk_number == number and self._chunk_at == offset and not self._chunk:
+            return 0
+        place = number, offset
+        if place not in self._met:
+            from node.core import salvage
+
+            if len(self._met) >= _MET_MOST:
+                self._met.clear()
+            self._met[place] = salvage.beyond(self, number, offset)
+        return self._met[place]
+
+    def append(self, flags, seconds, ms, points, text=b""):
+        """Keep a record: points [(id, q | q1 << 4, value)]. Returns its seq; after an OSError it is there whole or not at all.
+
+        `text` belongs to the last point. ValueError: what no record can hold.
+        """
+        if len(points) > _MOST_POINTS or len(text) > _MOST_TEXT:
+            raise ValueError(
+                "a record holds up to %d points and %d bytes of text, not %d and %d"
+                % (_MOST_POINTS, _MOST_TEXT, len(points), len(text))
+            )
         if self._torn:
             if self.record(self.last, self._torn):
                 self.seq += 1  # it got there after all
             self._torn = 0
-        size = _RECORD_SIZE
         buffer = self._buffer
+        size = _put(buffer, RECORD_SIZE, self.seq + 1)
         for i, q, value in points:
-            struct.pack_into(_POINT, buffer, size, i, q, value)
-            size += _POINT_SIZE
-        struct.pack_into(_RECORD, buffer, 0, flags, len(points), self.seq + 1, seconds, ms)
-        body = bytes(memoryview(buffer)[:size])
+            if not -0x80000000 <= value < 0x80000000 or not 0 <= i < 0x10000:
+                raise ValueError("point %d can't hold %d: values are of 32 bits" % (i, value))
+            size = _put(buffer, size, i << 1 | (value < 0))
+            buffer[size] = q
+            size = _put(buffer, size + 1, -value if value < 0 else value)
+        if text:
+            flags |= TEXT
+            text += struct.pack("<H", len(text))
+        follows = size - RECORD_SIZE + len(text)
+        if size + len(text) + CRC_SIZE > CHUNK:
+            raise ValueError("a record is up to %d bytes long: points and text are too much together" % CHUNK)
+        struct.pack_into(_RECORD, buffer, 0, follows & 255, follows >> 8 | flags << 2 | ms << 6, seconds)
+        body = bytes(memoryview(buffer)[:size]) + text
         record = body + struct.pack("<I", _crc(body))
-        if not self._size or self._size + len(record) > self._segment_bytes:
+        if not self.written or self.written + len(record) > self._segment_bytes:
             self._new_segment()
-        end = self._size
-        self._size = 0  # if the append fails its tail may be torn: the next record starts a new segment
+        end = self.written
+        self.written = 0  # if the append fails its tail may be torn: the next record starts a new segment
         self._torn = end
         self._storage.append(self._name(self.last), record)
         self._torn = 0
-        self._size = end + len(record)
+        self.written = end + len(record)
         self._chunk = record
         self._chunk_number = self.last
         self._chunk_at = end
@@ -149,10 +231,10 @@ class Log:
 
     def _new_segment(self):
         # Whatever fails from here on: a header that got there must not be followed by a record before it.
-        self._size = 0
+        self.written = 0
         number = self.last
         # This boot's newest that holds nothing is made again, else storage that fails now and then would empty the ring.
-        if self._opened != self.seq + 1:
+        if self.opened != self.seq + 1:
             while number and number - self.first + 1 >= self._limit:
                 self._give_up_oldest()
             number += 1
@@ -164,8 +246,8 @@ class Log:
         else:
             self._storage.append(name, head)
         self.last = number
-        self._opened = self.seq + 1
-        self._size = _HEADER_SIZE
+        self.opened = self.seq + 1
+        self.written = HEADER_SIZE
         self._chunk_number = 0
 
     def _ends(self, number):
@@ -175,21 +257,29 @@ class Log:
             return (0, 0)  # nothing in it can be read
         after = self.header(number + 1)
         if not after:
-            return self._walk(number, here)
+            return self.walk(number, here)
         return (here[0], after[3] - 1) if after[0] == here[0] else (after[1], after[2])
 
     def _give_up_oldest(self):
         here = self.header(self.first)
         end = self._ends(self.first)
         self._drop_first()
-        if not here or end[0] != here[0] or end <= self._kept:
+        if here and end[0] == here[0]:
+            self.lose(here[0], here[3], end[1])
+
+    def lose(self, boot, first, last):
+        """To be declared: these are gone. What was kept elsewhere is not among them."""
+        if (boot, last) <= self._kept:
             return
-        first = self._kept[1] + 1 if self._kept >= (here[0], here[3]) else here[3]
+        if self._kept >= (boot, first):
+            first = self._kept[1] + 1
+        if first > last:
+            return
         lost = self.given_up
-        if lost and lost[-1][0] == here[0] and lost[-1][2] == first - 1:
-            lost[-1][2] = end[1]
-        elif first <= end[1]:
-            lost.append([here[0], first, end[1]])
+        if lost and lost[-1][0] == boot and lost[-1][2] == first - 1:
+            lost[-1][2] = last
+        else:
+            lost.append([boot, first, last])
 
     def _drop_first(self):
         name = self._name(self.first)
@@ -225,11 +315,15 @@ class Cursor:
                 self._offset = 0
             if not self._offset:
                 self._head = log.header(self._number)
-                self._offset = _HEADER_SIZE
+                self._offset = HEADER_SIZE
             if self._head:
                 record = log.record(self._number, self._offset)
                 if record:
                     return self._head[0], self._head[1], self._head[2], record
+                offset = log.beyond(self._number, self._offset)
+                if offset:
+                    self._offset = offset
+                    continue
             if self._number >= log.last:
                 if not self._head:
                     self._offset = 0
@@ -264,23 +358,36 @@ class Cursor:
 
 
 def seq_of(record):
-    return struct.unpack(_RECORD, record[:_RECORD_SIZE])[2]
+    return get_number(record, RECORD_SIZE)[0]
 
 
-def open_logs(storage, boot, segment_bytes=8192, readings_segments=140, event_segments=20):
-    """Both streams, `[READINGS]` and `[EVENT]`: 1.1 MB of readings (26 days of a river gauge at one minute) and 160 KB of events."""
+def open_logs(storage, boot, segment_bytes=8188, readings_segments=122, event_segments=20):
+    """Both streams, `[READINGS]` and `[EVENT]`, in two LittleFS blocks a segment: 4096 bytes of a file and 4092 (docs/journal.md)."""
     return [
         Log(storage, STREAMS[READINGS], boot, segment_bytes, readings_segments),
         Log(storage, STREAMS[EVENT], boot, segment_bytes, event_segments),
     ]
 
 
+def text_of(record):
+    """The text of the last point, as bytes."""
+    if not record[1] >> 2 & TEXT:
+        return b""
+    end = len(record) - CRC_SIZE - 2
+    return record[end - struct.unpack("<H", record[end : end + 2])[0] : end]
+
+
 def points_of(record):
     """(flags, seq, seconds, ms, [(id, q | q1 << 4, value)]) of a record."""
-    flags, count, seq, seconds, ms = struct.unpack(_RECORD, record[:_RECORD_SIZE])
+    _, packed, seconds = struct.unpack(_RECORD, record[:RECORD_SIZE])
+    end = len(record) - CRC_SIZE
+    if packed >> 2 & TEXT:
+        end -= 2 + len(text_of(record))
+    seq, at = get_number(record, RECORD_SIZE)
     points = []
-    at = _RECORD_SIZE
-    for _ in range(count):
-        points.append(struct.unpack(_POINT, record[at : at + _POINT_SIZE]))
-        at += _POINT_SIZE
-    return flags, seq, seconds, ms, points
+    while at < end:
+        i, at = get_number(record, at)
+        value, place = get_number(record, at + 1)
+        points.append((i >> 1, record[at], -value if i & 1 else value))
+        at = place
+    return packed >> 2 & 15, seq, seconds, packed >> 6, points

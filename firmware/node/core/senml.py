@@ -1,7 +1,7 @@
 """A journal record as its SenML pack (RFC 8428; docs/wire.md), printed from integers so that both interpreters write the same bytes."""
 
 from node.core import fixed
-from node.core.journal import DATED, points_of
+from node.core.journal import DATED, points_of, text_of
 from node.core.measurements import (
     FLAG_MISSING,
     FURTHER_SETTING,
@@ -41,7 +41,7 @@ def _setting(i):
     return limits.ROWS[i] if i < len(limits.ROWS) else None
 
 
-def _point(i, q, value):
+def _point(i, q, value, text):
     final = q >> 4
     q = q & 15
     quality = ',"q":%d' % q if q else ""
@@ -61,6 +61,10 @@ def _point(i, q, value):
         key += ":%d" % ((i >> 8) + 1)
     if q == FLAG_MISSING:
         words = REASONS
+    if words == "text":
+        from node.core.texts import escaped
+
+        return '"n":"%s","vs":"%s"%s}' % (key, escaped(text), quality)
     if words:
         return '"n":"%s","vs":"%s"%s}' % (key, words[value] if 0 <= value < len(words) else "unknown", quality)
     if unit:
@@ -90,12 +94,11 @@ def encode(base_name, life, boot, prev_boot, prev_seq, record):
     )  # fmt: skip
     if seq == 1:
         pack += '"prev_boot":%d,"prev_seq":%d,' % (prev_boot, prev_seq)
-    first = True
-    for point in points:
-        if not first:
+    for k in range(len(points)):
+        if k:
             pack += ",{"
-        first = False
-        pack += _point(point[0], point[1], point[2])
+        point = points[k]
+        pack += _point(point[0], point[1], point[2], text_of(record) if k == len(points) - 1 else b"")
     return pack + "]"
 
 
