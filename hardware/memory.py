@@ -31,6 +31,9 @@ LAZY: Mapping[str, str] = {
     "node/care.py": "care",
     "node/drivers/roles.py": "registers",
     "node/core/quantities.py": "care",
+    "node/esp32/access_points.py": "wifi",
+    "node/esp32/access_lan.py": "lan",
+    "node/esp32/access_lte.py": "lte",
     "node/esp32/i2c.py": "i2c",
     "node/esp32/onewire_bus.py": "onewire",
     "node/esp32/contacts.py": "contact",
@@ -50,7 +53,7 @@ def modules(station: Mapping[str, Any]) -> set[str]:
 
 
 def _traits(station: Mapping[str, Any]) -> set[str]:
-    traits = set()
+    traits = {station.get("access", "wifi")}
     for sensor in station["sensors"]:
         level = sensor.get("gives") == "level"
         if level and (sensor.get("tilt") or sensor.get("assumes_cc") is not None):
