@@ -1,20 +1,67 @@
 """The first code after a reset. Whatever ran before, siren, strobe and every other output are off before anything else is tried.
 
-Later it will choose the application's slot here and roll back one that does not come up.
+Then it chooses the slot that runs, counts the attempts of one on trial, and puts it first on the path: `/run_a`, or `/try_a` where the
+application has something to do about the slots. This file, `slots`, `seal`, `pack`, `storage` and `main.py` lie outside the slots: no update
+changes them. Whatever goes wrong here ends in the last good slot, or in a sentence on the console, never in a loop.
 """
 
+import gc
 import json
+import os
+import sys
 
+import machine
 from machine import Pin
 
+
+def outputs_off():
+    try:
+        with open("station.json") as file:
+            pins = json.load(file)["pins"]
+        for name in pins:
+            try:
+                if pins[name]["kind"] == "output":
+                    Pin(pins[name]["pin"], Pin.OUT, value=0)
+            except (ValueError, KeyError, TypeError):
+                continue  # one that can't be used keeps no other one on
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no description yet: main.py says so
+
+
+def choose_slot():
+    try:
+        import slots
+        from pack import FILE, Pack
+        from seal import digest, sound
+        from storage import Storage
+    except ImportError:
+        return  # the application lies beside this file, in no slot
+    cause = machine.reset_cause()
+    asleep = cause == getattr(machine, "DEEPSLEEP_RESET", -1)
+    state = slots.State(Storage("data"))
+    cost = slots.COST_POWER if asleep or cause == machine.PWRON_RESET else slots.COST
+    # A wake is not worth half a second of reading: what it wakes from was looked at.
+    slot = state.choose(cost, there if asleep else sound, digest)
+    if slot:
+        busy = state.mode != slots.NONE or state.news != slots.NONE
+        folder = ("/try_" if busy else "/run_") + slot
+        os.mount(Pack(slot + "/" + FILE), folder)
+        sys.path.insert(0, folder)
+    for name in ("slots", "seal", "storage"):  # a calm station's heap does not carry them
+        del sys.modules[name]
+    gc.collect()
+
+
+def there(slot):
+    try:
+        os.stat(slot + "/node.pack")
+        return True
+    except OSError:
+        return False
+
+
+outputs_off()
 try:
-    with open("station.json") as _file:
-        _pins = json.load(_file)["pins"]
-    for _name in _pins:
-        try:
-            if _pins[_name]["kind"] == "output":
-                Pin(_pins[_name]["pin"], Pin.OUT, value=0)
-        except (ValueError, KeyError, TypeError):
-            continue  # one that can't be used keeps no other one on
-except (OSError, ValueError, KeyError, TypeError):
-    pass  # no description yet: main.py says so
+    choose_slot()
+except Exception as e:  # whatever it is: a station that is not started says so, and the cable still works
+    sys.print_exception(e)

@@ -27,6 +27,7 @@ OF_THE_BOARD = (
     "io",
     "ntptime",
 )
+BESIDE_THE_SLOTS = ("outer", "slots", "seal", "pack", "storage")  # what boot.py chooses from and with
 
 # (a file is in the first row whose beginning it has; what it may import; why)
 LAYERS = (
@@ -34,7 +35,7 @@ LAYERS = (
     ("firmware/node/drivers/", ("node.core", "node.drivers", *ON_THE_CHIP), "a driver knows its bus and the core"),
     ("firmware/node/esp32/", ("node.core", "node.esp32", *ON_THE_CHIP, *OF_THE_BOARD), "it knows board and core"),
     ("firmware/node/", ("node", *ON_THE_CHIP), "the station's logic gets its ports passed in"),
-    ("firmware/", ("node", *ON_THE_CHIP, *OF_THE_BOARD), "boot and main wire the board's ports to the app"),
+    ("firmware/", ("node", *BESIDE_THE_SLOTS, *ON_THE_CHIP, *OF_THE_BOARD), "boot and main wire the board's ports to the app"),
     ("gateway/", ("gateway", "node.core"), "the gateway shares the wire with the node, nothing else"),
     ("hardware/", ("hardware", "node", "simulator.errors"),
      "a station file is checked against the firmware's own tables and drivers, nothing else"),

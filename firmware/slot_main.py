@@ -1,0 +1,48 @@
+"""On a board with slots this is `main.py`: it starts the application of the slot that boot.py chose, the slot's module `outer`.
+
+What can't be started is given up for the other slot, once; what neither can do is said in a sentence.
+"""
+
+import sys
+
+import machine
+
+
+def running():
+    """The slot that boot.py put on the path, "" for none."""
+    path = sys.path[0]
+    return path[5:] if path.startswith(("/run_", "/try_")) else ""
+
+
+def start():
+    slot = running()
+    if not slot:
+        print("No station runs here: neither slot is whole. Write one: waspada flash PORT --app-only --station FILE")
+        return
+    try:
+        from outer import start as begin
+
+        came_up = begin() is not False
+    except Exception as e:  # of a slot's code anything may come
+        sys.print_exception(e)
+        came_up = False
+    if not came_up and give_up(slot):
+        machine.reset()
+
+
+def give_up(slot):
+    """Whether the other slot is to run from the next boot on."""
+    import slots
+    from seal import digest, sound
+    from storage import Storage
+
+    state = slots.State(Storage("data"))
+    try:
+        return state.broken(slot, digest, sound)
+    except OSError as e:
+        print("waspada: slot %s does not start, and flash does not take that (%r)" % (slot, e))
+        return False
+
+
+if __name__ == "__main__":
+    start()
