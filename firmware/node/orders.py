@@ -27,6 +27,7 @@ class Orders:
     def __init__(self, app, books):
         self._app = app
         self._books = books
+        self.network = {}  # what was typed of the way to the broker, key -> text
         self._counter = -1  # of the last command that was carried out; -1: yet to be read
 
     def state_line(self):
@@ -93,6 +94,24 @@ class Orders:
         if app.survey:
             app.survey.shelve(app.now_ms, seconds)
         self._books.event((M.SHELVED_S, 0, seconds))
+
+    def stage_network(self, key, word):
+        """Keep for `keep_network`; what a person is told; `-` is an empty text. KeyError, ValueError: not allowed."""
+        from node.core.network import ROWS, validate
+
+        if word == "-":
+            word = ""
+        self.network[key] = validate(key, word)
+        for row in ROWS:
+            if row[0] == key and row[2]:
+                word = "*" * len(word)
+        return "%s %s, not live until save" % (key, word)
+
+    def keep_network(self):
+        """Begin the trial of what was typed; what a person is told. ValueError: not allowed; OSError: not saved."""
+        text = self._app.networking().change(self.network, self._app.uplink)
+        self.network = {}
+        return "on trial: %s; without the broker the old ones return in ten minutes" % text
 
     # Through the gateway
 

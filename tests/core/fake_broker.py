@@ -25,12 +25,20 @@ class Broker:
         self.inbound = bytearray()
         self._last_id = 0
         self.pings = 0
+        self.used = []  # where the station was told to connect to
+        self.host = None  # the only one that answers, None: any
+
+    def use(self, values):
+        self.close()
+        self.used.append(dict(values))
 
     # the port
 
     def open(self):
         self.opened += 1
         self._state = {"up": 2, "silent": 2, "never": 1, "refuses": 0}[self.mode]
+        if self.host and (self.used[-1]["broker.host"] if self.used else "") != self.host:
+            self._state = 0
         self._heard.clear()
         self.inbound.clear()
 

@@ -25,6 +25,7 @@ class Desk:
         self.said = bytearray()
         self.did = []
         self.storage_works = True
+        self.network = {}
         self.console = Console(self, self.settings, self)
         self.waited = 0
 
@@ -211,13 +212,13 @@ def test_backspace_erases_what_is_seen_and_no_more():
 
 
 @pytest.mark.parametrize(
-    ("count", "word"), [(80, "no command"), (81, "too long: at most 80"), (5000, "too long: at most 80")]
+    ("count", "word"), [(96, "no command"), (97, "too long: at most 96"), (5000, "too long: at most 96")]
 )
 def test_an_overlong_line_is_refused_whole(count, word):
     desk = Desk()
     said = desk.type(b"s" * count + b"\r")
     assert word in said
-    assert said.index("\r") <= 80, "what is not taken is not echoed"
+    assert said.index("\r") <= 96, "what is not taken is not echoed"
     assert "this list" in desk.type("help")
 
 
@@ -340,6 +341,7 @@ from node.core.console import Console
 class Port:
     typed = {typed!r}
     said = b""
+    network = {{}}
     def read_into(self, buffer):
         count = min(len(buffer), len(self.typed))
         for i in range(count):

@@ -11,6 +11,7 @@ from tests.fuzz.start import fuzz, instrumented
 with instrumented("node"):
     from node.core import settings as S
     from node.core.console import Console
+    from node.core.network import validate
 
 WAITING_MOST = 1500  # bytes: one long answer
 WRITTEN_MOST = 48
@@ -27,6 +28,7 @@ class Desk:
         self.at = 0
         self.said = bytearray()
         self.did: list = []
+        self.network: dict = {}
 
     def read_into(self, buffer):
         part = self.typed[self.at : self.at + min(self.chunk, len(buffer))]
@@ -48,6 +50,14 @@ class Desk:
 
     def state_line(self):
         return "normal"
+
+    def stage_network(self, key, word):
+        self.network[key] = validate(key, word)
+        return key
+
+    def keep_network(self):
+        self.network = {}
+        return "on trial"
 
     def acknowledge(self):
         self.did.append("ack")

@@ -3,7 +3,8 @@
 from node.core import settings as S
 
 PROMPT = b"> "
-_LINE_MOST = 80
+_LINE_MOST = 96  # the longest Wi-Fi key behind its name
+_HIDDEN = "set wifi.key "  # what follows is not echoed: somebody may look on
 _CHUNK = 48  # written per step: fits a UART's transmit buffer, so a long answer never holds up a sample
 # While more than this is yet to be written nothing typed is taken: a pasted page of commands does not fill the heap.
 _WAITING_MOST = 64
@@ -70,8 +71,8 @@ class Console:
                 self._out += b"\b \b"
         elif 32 <= byte < 127:
             if len(self._line) < _LINE_MOST:
+                self._out.append(42 if self._line.startswith(_HIDDEN) else byte)
                 self._line += chr(byte)
-                self._out.append(byte)
             else:
                 self._overlong = True
         elif byte == 3 or byte == 21:  # Ctrl-C, Ctrl-U: forget the line; the station goes on
@@ -96,13 +97,14 @@ class Console:
                 i = S.index(words[1], self._settings.rows)
                 row = self._settings.rows[i]
                 self._show(i, ": %s (%s to %s)" % (row[6], S.shown(row, row[4]), S.shown(row, row[5])))
-            elif command == "set" and 3 <= len(words) <= 4:
+            elif command == "set" and len(words) >= 3:
                 self._set(words)
             elif command == "save" and len(words) == 1:
                 self._save()
             elif command == "revert" and len(words) == 1:
-                count = len(self._settings.staged)
+                count = len(self._settings.staged) + len(self._actions.network)
                 self._settings.staged = {}
+                self._actions.network = {}
                 self._say("reverted: %d forgotten" % count)
             elif command == "ack" and len(words) == 1:
                 self._actions.acknowledge()
@@ -138,6 +140,12 @@ class Console:
 
     def _set(self, words):
         settings = self._settings
+        if words[1].split(".")[0] in ("wifi", "broker"):
+            self._say(self._actions.stage_network(words[1], " ".join(words[2:])))
+            return
+        if len(words) > 4:
+            self._usage("set")
+            return
         i = S.index(words[1], self._settings.rows)
         row = settings.rows[i]
         value = S.validate(row, words[2], words[3] if len(words) > 3 else None)
@@ -153,10 +161,15 @@ class Console:
 
     def _save(self):
         settings = self._settings
-        if not settings.staged:
+        network = self._actions.network
+        if not settings.staged and not network:
             self._say("nothing to save")
             return
         try:
+            if network:
+                self._say(self._actions.keep_network())
+            if not settings.staged:
+                return
             changes = self._actions.keep(settings)
         except OSError:
             self._say("not saved: storage does not take it; the old settings stay")

@@ -1,0 +1,53 @@
+"""A small file kept twice, so that neither a cut nor a damaged block takes it: `<stem>.0` and `<stem>.1`, each with CRC-32 and revision.
+
+Loaded where such a file is read. An image is `crc revision body`: eight hex digits, a decimal number, bytes.
+"""
+
+import binascii
+
+_MOST = 4096
+
+
+def _image(revision, body):
+    rest = b"%d " % revision + body
+    return b"%08x " % (binascii.crc32(rest) & 0xFFFFFFFF) + rest
+
+
+def _read(storage, name):
+    """(revision, body); None when there is nothing, False when it is damaged."""
+    image = storage.read(name, 0, _MOST)
+    if not image:
+        return None
+    rest = image[9:]
+    end = rest.find(b" ")
+    if image[:9] != b"%08x " % (binascii.crc32(rest) & 0xFFFFFFFF) or not rest[:end].isdigit():
+        return False
+    return int(rest[:end]), rest[end + 1 :]
+
+
+def load(storage, stem):
+    """(revision, body, damaged): the newest whole copy, (0, b"", damaged) when there is none; `damaged` counts copies that were.
+
+    The copy that is damaged, missing or older is written again from the newest. OSError: storage can't be read.
+    """
+    names = (stem + ".0", stem + ".1")
+    copies = [_read(storage, name) for name in names]
+    whole = [copy for copy in copies if copy]
+    damaged = copies.count(False)
+    if not whole:
+        return 0, b"", damaged
+    newest = max(whole)
+    for name, copy in zip(names, copies):
+        if copy != newest:
+            try:
+                storage.replace(name, _image(newest[0], newest[1]))
+            except OSError:
+                pass  # storage that can be read and not written: the next boot tries again
+    return newest[0], newest[1], damaged
+
+
+def save(storage, stem, revision, body):
+    """Both copies, one after the other: at any moment one of them is whole. OSError: the newest whole copy is as before, or this one."""
+    image = _image(revision, body)
+    for name in (stem + ".0", stem + ".1"):
+        storage.replace(name, image)
