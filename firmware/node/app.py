@@ -51,7 +51,7 @@ class App:
         self._station = station
         self.life = station["life"]
         self.settings = _settings(station)
-        self._settings_lost = False
+        self._ailing = S.SOUND  # how the settings' copies were found, until that is told and mended
         self._sensor_bad = False
         self._told_state = 0
         self._told_by = None  # the watch that makes the told state, None for the level
@@ -88,16 +88,13 @@ class App:
         self._open()
 
     def _open(self):
-        try:
-            image = self.storage.read(S.FILE, 0, 4096)
-        except OSError:
-            self._books.storage_bad = True
-            return
-        if (
-            not self._recovered
-        ):  # before the books: flash that can be read but not written still holds the levels that count
+        if not self._recovered:
+            try:  # before the books: flash that can be read but not written still holds the levels that count
+                self._ailing = S.load(self.storage, self.settings)
+            except OSError:
+                self._books.storage_bad = True
+                return
             self._recovered = True
-            self._settings_lost = not self.settings.recover(image)
             self.configure()
             self._resume()
         if not self._books.open():
@@ -291,8 +288,10 @@ class App:
         if not self.logs:
             self._open()
         moment = self._books.begin()
-        if self._settings_lost and self._books.event((M.SETTINGS, 0, 2), (M.REVISION, 0, self.settings.revision)):
-            self._settings_lost = False
+        if self._ailing:
+            from node.core import copies
+
+            self._ailing = copies.attend(self.storage, self.settings, self._ailing, self._books.event)
         return moment
 
     def _record(self, now_ms):
@@ -358,12 +357,10 @@ class App:
         """The settings onto flash. OSError: what was saved before still counts."""
         if not self._recovered:
             raise OSError("what was saved before has not been read yet")
-        image = self.settings.image(values, revision)
-        try:
-            self.storage.replace(S.FILE, image)
-        except OSError:
-            if self.storage.read(S.FILE, 0, 4096) != image:  # some failures come after the deed
-                raise
+        from node.core import copies
+
+        if not copies.save(self.storage, self.settings, values, revision):
+            self._ailing = self._ailing or S.LAGGING
 
     def refuse(self, why):
         """Count what came through the gateway and is not carried out; a flood of it does not fill the journal."""

@@ -296,11 +296,20 @@ def test_damaged_settings_are_reported_and_the_stations_own_run():
     assert "saved" in desk.type("save")
     desk.boot()
     assert desk.app.settings.get(2) == 1700
-    desk.storage.files["settings.json"] = b"junk"
+    desk.storage.files["settings.0"] = b"junk"
     desk.boot()
     desk.run(MINUTE)
-    assert desk.app.settings.get(2) == 1500
-    assert desk.events("settings")[-1].values == {"settings": 2, "revision": 1}
+    assert desk.app.settings.get(2) == 1700, "the other copy"
+    assert desk.storage.files["settings.0"] == desk.storage.files["settings.1"]
+    assert len(desk.events("storage")) == 1
+    for name in ("settings.0", "settings.1"):
+        desk.storage.files[name] = b"junk" + desk.storage.files[name][9:]
+    for _ in range(3):
+        desk.boot()
+        desk.run(MINUTE)
+        assert desk.app.settings.get(2) == 1500
+    lost = [event.values for event in desk.events("settings") if event.values["settings"] == 2]
+    assert lost == [{"settings": 2, "revision": 3}], "told once, above the revision that was lost"
 
 
 def test_a_save_that_storage_refuses_changes_nothing():

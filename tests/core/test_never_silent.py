@@ -97,7 +97,7 @@ def test_a_save_that_failed_after_the_deed_is_a_save():
 
     def late_failure(name, data):
         write(name, data)
-        if name == "settings.json":
+        if name == "settings.1":
             broken()
 
     desk.storage.replace = late_failure

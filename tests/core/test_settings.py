@@ -12,7 +12,7 @@ from node.core import fixed
 from node.core import settings as S
 from tests import vm64
 
-NAMED = [name for name in vars(S) if name.isupper() and name not in ("ROWS", "FILE")]
+NAMED = [name for name in vars(S) if name in {row[0].replace(".", "_").upper() for row in S.ROWS}]
 LEVELS = (S.LEVEL_ALERT, S.LEVEL_WARNING, S.LEVEL_DANGER)
 # (index, what is typed, unit, value)
 TYPED = (

@@ -38,7 +38,12 @@ ROWS = (
     ALARM_OUT_OF_SERVICE, BATTERY_LOW, POWER_PROFILE, RADIO_INTERVAL, SIREN_CURRENT_LOW,
 ) = range(len(ROWS))  # fmt: skip
 
-FILE = "settings.json"
+COPIES = ("settings.0", "settings.1")
+LENGTH_MOST = 4096
+SOUND = 0
+LAGGING = 1  # a save was cut off between the two: the newer counts
+DAMAGED = 2  # one of them was, the other counts
+LOST = 3  # nothing that was saved can be read
 
 
 def id_of(i):
@@ -88,6 +93,13 @@ def conflict(values, rows=ROWS):
     return None
 
 
+def _is_key(word):
+    for letter in word:
+        if not ("a" <= letter <= "z" or "0" <= letter <= "9" or letter in "._"):
+            return False
+    return True
+
+
 class Settings:
     """What the station runs (`values`, `revision`) and what is being typed (`staged`, index -> value)."""
 
@@ -107,6 +119,8 @@ class Settings:
             raise ValueError(problem)
         self.revision = 1
         self.staged = {}
+        self.newest = 0  # which copy on flash the next save leaves for last
+        self.newer: dict = {}  # key -> integer that a newer firmware saved before it was rolled back
 
     def get(self, i):
         return self.values[i]
@@ -132,13 +146,14 @@ class Settings:
     def image(self, values, revision):
         """What is written to storage: one JSON line behind its CRC-32."""
         pairs = ['"%s":%d' % (self.rows[i][0], values[i]) for i in range(len(self.rows))]
+        pairs += ['"%s":%d' % (key, self.newer[key]) for key in sorted(self.newer)]
         body = ('{"revision":%d,"values":{%s}}' % (revision, ",".join(pairs))).encode()
         return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
 
     def recover(self, image):
         """Take what was saved. False, and nothing changed, when the image is damaged or no longer allowed.
 
-        A key that is not in the table comes from a newer firmware that was rolled back: it is left out, the rest stays.
+        A key that is not in the table comes from a newer firmware that was rolled back: it is kept for that.
         """
         if not image:
             return True
@@ -154,6 +169,10 @@ class Settings:
             revision = saved["revision"]
             if conflict(values, self.rows) or type(revision) is not int:
                 return False
+            newer = saved["values"]
+            for row in self.rows:
+                newer.pop(row[0], None)
+            self.newer = {key: newer[key] for key in newer if type(newer[key]) is int and _is_key(key)}
             self.revision = revision
             self.values = values
         except (ValueError, KeyError, TypeError):
@@ -164,3 +183,13 @@ class Settings:
         """The retained `settings` message (docs/wire.md)."""
         pairs = ['"%s":%s' % (self.rows[i][0], fixed.text(self.values[i], self.rows[i][2])) for i in self.used]
         return '{"life":"%s","revision":%d,"values":{%s}}' % (life, self.revision, ",".join(pairs))
+
+
+def load(storage, settings):
+    """Take what was saved: the newer of two copies. How they are: SOUND, LAGGING, DAMAGED or LOST; any but the first asks for `copies.attend`."""
+    images = [storage.read(name, 0, LENGTH_MOST) for name in COPIES]
+    if images[0] == images[1] and settings.recover(images[0]):
+        return SOUND
+    from node.core import copies
+
+    return copies.judge(images, settings)

@@ -1,0 +1,91 @@
+"""The two copies of the settings on flash: saved one after the other, judged and mended where they differ. Loaded when there is something to do."""
+
+import binascii
+
+from node.core.measurements import REVISION, SETTINGS, STORAGE
+from node.core.settings import COPIES, DAMAGED, LAGGING, LENGTH_MOST, LOST, SOUND
+
+ASIDE = "settings.bad"  # the newest image that could not be used, for whoever wants to know why
+_REVISION = b'"revision":'
+_REVISION_MOST = 1 << 30
+
+
+def save(storage, settings, values, revision):
+    """Both copies, the newer one last, so that one of them is whole at any time. Whether both were written; OSError: neither was."""
+    image = settings.image(values, revision)
+    first = 1 - settings.newest
+    _write(storage, first, image)
+    settings.newest = first
+    try:
+        _write(storage, 1 - first, image)
+    except OSError:
+        return False
+    return True
+
+
+def _write(storage, which, image):
+    try:
+        storage.replace(COPIES[which], image)
+    except OSError:
+        if storage.read(COPIES[which], 0, LENGTH_MOST) != image:  # some failures come after the deed
+            raise
+
+
+def judge(images, settings):
+    """Take the newest copy that is whole. Where there is none the station's own defaults stay, above any revision that can be learned."""
+    own = settings.values
+    newest = -1
+    best = 0
+    for which in (0, 1):
+        settings.values = own
+        if images[which] and settings.recover(images[which]) and (newest < 0 or settings.revision > best):
+            newest = which
+            best = settings.revision
+    settings.values = own
+    damaged = [image for image in images if image and not _is_whole(image)]
+    if newest >= 0:
+        settings.recover(images[newest])
+        settings.newest = newest
+        return DAMAGED if damaged else LAGGING
+    settings.revision = 1 + max([_revision(image) for image in images])
+    return LOST
+
+
+def attend(storage, settings, how, tell):
+    """Tell of copies that were damaged, then write them again. `how`: as they were judged. Returns how they are now; a later call goes on."""
+    if how == LOST and not tell((SETTINGS, 0, 2), (REVISION, 0, settings.revision)):
+        return how
+    if how == DAMAGED and not tell((STORAGE, 0, 0)):
+        return how
+    try:
+        mend(storage, settings, how)
+    except OSError:
+        return LAGGING  # told, and still to be written
+    return SOUND
+
+
+def mend(storage, settings, how):
+    """Write what counts into every copy that does not hold it."""
+    image = settings.image(settings.values, settings.revision)
+    for which in (1 - settings.newest, settings.newest):
+        old = storage.read(COPIES[which], 0, LENGTH_MOST)
+        if old != image:
+            if old and (how == LOST or not _is_whole(old)):
+                storage.replace(ASIDE, old)
+            storage.replace(COPIES[which], image)
+
+
+def _is_whole(image):
+    return image[:9] == b"%08x " % (binascii.crc32(image[9:]) & 0xFFFFFFFF)
+
+
+def _revision(image):
+    """What a damaged image still tells, 0 if nothing."""
+    at = image.find(_REVISION)
+    number = 0
+    if at >= 0:
+        for letter in image[at + len(_REVISION) :]:
+            if not 48 <= letter <= 57 or number >= _REVISION_MOST // 10:
+                break
+            number = number * 10 + letter - 48
+    return number
