@@ -263,6 +263,7 @@ class District(Fleet):
     def _join(self, place: Place, body: Body, i: int) -> None:
         index = i + 2  # behind broker and intake
         link = Link(self.moment, self.broker, lambda t: self.agenda.sooner(index, t), self.scenario.latency_ms)
+        link.home = place.compiled["broker"]["host"]
         self.broker.introduce(link, place.node)
         station = self.furnish(place, body, place.number, link)
         joined = self.agenda.join(station, place.boots_ms)

@@ -21,6 +21,7 @@ class LinkPort(Protocol):
     def recv_into(self, buffer: bytearray | memoryview) -> int: ...
     def send(self, data: bytes | bytearray | memoryview) -> int: ...
     def close(self) -> None: ...
+    def use(self, values: dict[str, str]) -> None: ...
 
 
 class Connection(Protocol):
@@ -54,13 +55,20 @@ class Link:
         self._arrived = bytearray()
         self._sent_ms = -1
         self._taken = 0
+        self._astray = False
+        self.home = ""  # the broker's host as the station's own data has it
+
+    def use(self, values: dict[str, str]) -> None:
+        """From now on it leads there (`node.core.network`); only at home is there a broker."""
+        self.close()
+        self._astray = values["broker.host"] != self.home
 
     def open(self) -> None:
         if self._opens_ms >= 0:
             return
         self._forget()
         self._opens_ms = self._moment.t + 2 * self.latency_ms
-        if self._broker.hears(self._moment.t + self.latency_ms):
+        if not self._astray and self._broker.hears(self._moment.t + self.latency_ms):
             self._connection = self._broker.connect(self)
 
     def state(self) -> int:

@@ -26,7 +26,7 @@ from simulator.stations import Ports
 
 ANSWER_WITHIN_S = 30.0
 _CHILD = Path(__file__).with_name("vm_child.py")
-_HEAD = struct.Struct("<BIqBBIIHHH")
+_HEAD = struct.Struct("<BIqBBIIHiBHHH")
 _ANSWER = struct.Struct("<IBi")
 _OP = struct.Struct("<BBH")
 _ASKED = struct.Struct("<II")
@@ -116,6 +116,9 @@ class VMBody:
             flags,
             self._adc.read_uv() if self._adc else 0,
             max(0, storage.free),
+            ports.clock.doubts() & 0xFFFF,
+            ports.clock.doubted_s,
+            ports.clock.source | (2 if ports.clock.vouched else 0),
             len(received),
             len(heard),
             len(console),
@@ -180,6 +183,10 @@ class VMBody:
             self._bus(name, UART).write(data)
         elif op == 14:
             self._bus(name, OneWire).write(data[0])
+        elif op == 18:
+            self._link.use(json.loads(data))
+        elif op == 15:
+            (ports.clock.floor if name else ports.clock.hint)(int.from_bytes(data, "little"))
         else:
             raise self._error(f"did something unknown ({op})")
 

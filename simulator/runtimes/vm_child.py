@@ -11,7 +11,9 @@ import struct
 import sys
 
 _HEAD = (
-    "<BIqBBIIHHH"  # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, bytes of link, UART, console
+    # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, clock's doubts, seconds doubted, source and 2 if vouched,
+    # bytes of link, UART, console
+    "<BIqBBIIHiBHHH"
 )
 _ANSWER = "<IBi"  # bytes that follow, kind, due ms
 _ENDED = 1  # flag: the other side of the link closed
@@ -61,6 +63,28 @@ class Clock:
 
     def unix_ms(self):
         return None if self.unix < 0 else self.unix
+
+    doubted_s = 0
+    source = 0
+    vouched = False
+    doubted = 0
+
+    def doubts(self):
+        return self.doubted
+
+    def trust(self, doubts, doubted_s, trust):
+        self.doubted = doubts
+        self.doubted_s = doubted_s
+        self.source = trust & 1
+        self.vouched = trust & 2 != 0
+
+    def hint(self, unix_s):
+        if 0 <= unix_s < 1 << 32:
+            _tell(15, b"", struct.pack("<I", unix_s))
+
+    def floor(self, unix_s):
+        if 0 <= unix_s < 1 << 32:
+            _tell(15, b"floor", struct.pack("<I", unix_s))
 
 
 class UART:
@@ -240,6 +264,12 @@ class Link:
         self.data = b""
         _tell(9, b"", b"")
 
+    def use(self, values):
+        self.at = 0
+        self.ended = False
+        self.data = b""
+        _tell(18, b"", json.dumps(values).encode())
+
 
 class Storage:
     failing = False
@@ -319,6 +349,7 @@ def main():
         ports.console,
     )
     clock.unix = spoken[2]
+    clock.trust(*spoken[7:10])
     storage.failing = spoken[4] & _FAILING != 0
     storage.free = spoken[6]
     app = App(station, ports)
@@ -327,9 +358,10 @@ def main():
     while True:
         if _in.readinto(head) != len(head):
             return
-        _, clock.now, clock.unix, link.at, flags, adc.uv, storage.free, of_link, of_uart, of_console = struct.unpack(
-            _HEAD, head
-        )
+        spoken = struct.unpack(_HEAD, head)
+        _, clock.now, clock.unix, link.at, flags, adc.uv, storage.free = spoken[:7]
+        clock.trust(*spoken[7:10])
+        of_link, of_uart, of_console = spoken[10:]
         link.data = _in.read(of_link) if of_link else b""
         uart.data = _in.read(of_uart) if of_uart else b""
         console.data = _in.read(of_console) if of_console else b""
