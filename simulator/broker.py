@@ -133,6 +133,7 @@ class Broker:
         self.away = False
         self.forget = lambda: None  # the intake's part of an outage that forgets
         self.published_count = 0
+        self.connects_in: dict[int, int] = {}  # second -> CONNECTs
 
     def introduce(self, link: Link, node: str) -> None:
         """Whose link that is: the certificate, so to speak."""
@@ -186,6 +187,8 @@ class Broker:
 
     def enter(self, seat: Seat, packet: tuple) -> None:
         seat.client_id, _, seat.clean, seat.will, _, _ = packet
+        second = self._moment.t // 1000
+        self.connects_in[second] = self.connects_in.get(second, 0) + 1
         session = self._sessions.get(seat.client_id)
         if session is not None and session.seat is not None:  # [3.1.4-2] a second connection takes over
             other = session.seat

@@ -24,6 +24,8 @@ _AGAIN_MS = 60000  # acknowledged, not committed, and `committed` still comes: s
 _AGAIN_MOST_MS = 3600000
 _ASKED_MOST = 8
 _PASSED = -2
+_PACE_MS = 125  # a backlog of readings: so far apart once _BURST_MS of them went at once
+_BURST_MS = 8000
 _MOST = 2147483647  # what a point of the journal holds
 
 _READY = 3  # the link's: TCP stands, a handshake is wanted
@@ -71,7 +73,10 @@ class Uplink:
         self._topics = [self._root + name for name in STREAMS]
         self._noise = station.get("seed", 1) & 0xFFFF
         self._attempt = 0
+        self._was_of_use = False  # this connection: the broker has acknowledged something
         self._retry_at = -1  # no attempt before this
+        self._urgent_at = -1  # nor before this, with an event to tell
+        self._paid_until = 0  # readings sent, at their pace
         self._opened_at = -1
         self._hold_until = -1  # -1: not yet online; _PASSED: once a boot
         self._told = 0  # settings revision last published on this connection
@@ -89,16 +94,17 @@ class Uplink:
         self.on_time = None  # (seconds since 1970): the gateway's clock, from a message that was not retained
         self.on_other = None  # (name, payload, retained): what is not about records; raises what makes it unusable
         self._replies = []  # to be published
+        self.answered = False  # the broker has taken a message, since the link leads where it leads
 
     @property
     def waiting(self):
         """Records of this boot that no broker has acknowledged."""
-        count = 0
-        for stream in (READINGS, EVENT):
-            log = self._logs[stream]
-            key = self._acked_key[stream]
-            count += log.seq - (key[1] if key[0] == log.boot else 0)
-        return count
+        return self._waits_in(READINGS) + self._waits_in(EVENT)
+
+    def _waits_in(self, stream):
+        log = self._logs[stream]
+        key = self._acked_key[stream]
+        return log.seq - (key[1] if key[0] == log.boot else 0)
 
     def step(self, now_ms, calm=True):
         """Do what can be done without waiting; milliseconds until there is more (bytes that arrive come before).
@@ -140,7 +146,10 @@ class Uplink:
         return wait if wait < due else due
 
     def _retry_in(self, now_ms):
-        wait = diff(self._retry_at, now_ms) if self._retry_at >= 0 else 0
+        at = self._retry_at
+        if self._waits_in(EVENT):
+            at = self._urgent_at
+        wait = diff(at, now_ms) if at >= 0 else 0
         return wait if wait > 0 else 0
 
     def _down(self, now_ms, calm):
@@ -163,8 +172,15 @@ class Uplink:
         if self._hold_until != _PASSED:
             self._hold_until = -1
         self._noise = (self._noise * 25173 + 13849) & 0xFFFF
-        self._retry_at = add(now_ms, backoff.delay_ms(self._attempt, self._noise))
-        self._attempt += 1
+        if self._was_of_use:
+            self._was_of_use = False
+            wait = backoff.return_ms(self._noise)
+            self._urgent_at = add(now_ms, wait >> 2)
+        else:
+            wait = backoff.delay_ms(self._attempt, self._noise)
+            self._urgent_at = add(now_ms, wait)
+            self._attempt += 1
+        self._retry_at = add(now_ms, wait)
 
     def _publish(self, now_ms):
         client = self.client
@@ -198,7 +214,15 @@ class Uplink:
                     pass
         if self._asked:
             self._answer_asked(now_ms)
-        return _IDLE_MS
+        return self._ahead_of_pace(now_ms) or _IDLE_MS
+
+    def _ahead_of_pace(self, now_ms):
+        """Milliseconds until the next reading may go: the backlogs of a thousand stations leave room for each other's newest readings."""
+        paid = diff(self._paid_until, now_ms)
+        if not 0 < paid <= _BURST_MS:
+            self._paid_until = now_ms
+            return 0
+        return paid - _BURST_MS + _PACE_MS if paid > _BURST_MS - _PACE_MS else 0
 
     def _send_next(self, now_ms, stream):
         seq = self._logs[stream].seq
@@ -219,10 +243,16 @@ class Uplink:
         return True
 
     def _send(self, now_ms, stream, at):
+        if stream == READINGS and self._ahead_of_pace(now_ms):
+            return False
         boot, prev_boot, prev_seq, record = at
         payload = senml.encode(self._base_name, self._life, boot, prev_boot, prev_seq, record)
         token = (stream, (boot, seq_of(record)))
-        return self.client.publish(now_ms, self._topics[stream], payload.encode(), 1, 0, token)
+        if not self.client.publish(now_ms, self._topics[stream], payload.encode(), 1, 0, token):
+            return False
+        if stream == READINGS:
+            self._paid_until = add(self._paid_until, _PACE_MS)
+        return True
 
     def _follow_mark(self, stream):
         """What is kept is passed over, or everything after it sent again; then its segments go."""
@@ -238,8 +268,17 @@ class Uplink:
             self._logs[stream].free(boot, seq)
         self._move[stream] = 0
 
+    def start_over(self):
+        """The link leads elsewhere now: leave what it led to, and try at once."""
+        self.answered = False
+        self._attempt = 0
+        self._close(self._now)
+        self._retry_at = self._urgent_at = -1
+
     def _acked(self, token):
         self._attempt = 0
+        self._was_of_use = True
+        self.answered = True
         if token:
             stream, key = token
             if key > self._acked_key[stream]:
@@ -269,6 +308,10 @@ class Uplink:
         """Publish this when there is room; of a flood of them only so many."""
         if len(self._replies) < _REPLIES_MOST:
             self._replies.append(payload)
+
+    def ask(self, name, payload):
+        """Publish once, without a promise: whoever asks asks again."""
+        return self.client.publish(self._now, self._root + name, payload.encode(), 0, 0)
 
     def tell_status(self):
         """Publish `status` again."""

@@ -95,7 +95,7 @@ def test_a_new_event_passes_the_readings_that_wait():
     node.broker.published.clear()
     node.broker.acks = True
     node.broker.drop()
-    node.run(3000)
+    node.run(16000)
     topics = [topic for topic in node.broker.topics() if topic in ("event", "readings")]
     assert topics.index("event") <= 8, "only what was already in flight comes before it"
 
@@ -354,7 +354,7 @@ def test_a_request_is_answered_across_a_lost_connection():
     assert len(node.broker.published) == 8
     node.broker.acks = True
     node.broker.drop()
-    node.run(20000)
+    node.run(75000)
     assert sorted(set(node.broker.keys("readings"))) == seqs(1, 60)
 
 
@@ -460,7 +460,8 @@ def test_no_bytes_from_the_line_stop_the_node(pieces):
     desk = Desk(link="up")
     desk.run(6000)
     for piece in pieces:
-        desk.broker.inbound += piece
+        if desk.broker.state():
+            desk.broker.inbound += piece
         desk.run(1500)
     desk.broker.published.clear()
     desk.run(300000)
@@ -502,6 +503,45 @@ def test_a_broker_that_lets_in_and_throws_out_is_not_hammered():
 def test_backoff_stays_within_its_bounds(attempt, noise):
     whole = min(backoff.FIRST_MS * 2**attempt, backoff.MOST_MS)
     assert whole // 2 <= backoff.delay_ms(attempt, noise) <= whole
+
+
+@given(st.integers(0, 65535))
+def test_a_return_takes_up_to_a_minute_and_a_quarter_of_that_with_an_event(noise):
+    assert 0 <= backoff.return_ms(noise) < 60000
+    node = Node(1).settle()
+    node.uplink._noise = noise
+    opened = node.broker.opened
+    node.broker.drop()
+    node.run(20)
+    assert node.uplink._retry_in((WRAP - 3000 + node.t) % WRAP) < 60000
+    node.write(EVENT, 1)
+    node.run(15020)
+    assert node.broker.opened == opened + 1
+
+
+def test_a_backlog_is_paced_and_its_events_are_not():
+    node = Node(300, 20, segment=4000).run(5100)
+    assert node.broker.topics().count("event") == 20
+    went = [node.broker.topics().count("readings")]
+    for _ in range(28):
+        node.run(1000)
+        went.append(node.broker.topics().count("readings"))
+    assert went[0] == 64
+    assert all(later - earlier in (7, 8, 9) for earlier, later in pairwise(went))
+    node.write(EVENT, 1)
+    node.run(100)
+    assert node.broker.topics()[-2:].count("event") == 1
+    node.run(3000)
+    assert node.broker.keys("readings") == seqs(1, 300)
+
+
+def test_readings_that_come_one_by_one_are_never_held_up():
+    node = Node().settle()
+    for count in range(1, 40):
+        node.write(READINGS, 1)
+        node.run(1)
+        assert len(node.broker.keys("readings")) == count
+        node.run(1 << 29 if count == 8 else 130)
 
 
 def test_a_quiet_line_is_kept_alive():

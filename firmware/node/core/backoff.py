@@ -2,6 +2,7 @@
 
 FIRST_MS = 1000
 MOST_MS = 120000
+RETURN_MS = 60000
 
 
 def delay_ms(attempt, random_16):
@@ -12,3 +13,11 @@ def delay_ms(attempt, random_16):
     whole = FIRST_MS << attempt if attempt < 7 else MOST_MS
     half = (whole if whole < MOST_MS else MOST_MS) >> 1
     return half + (half * random_16 >> 16)
+
+
+def return_ms(random_16):
+    """Wait before the first attempt after a connection that was good: anything up to a minute.
+
+    A broker that restarts lets go of all its stations at once, and the first of the waits above would bring a thousand of them back within half a second.
+    """
+    return RETURN_MS * (random_16 >> 2) >> 14
