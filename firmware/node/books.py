@@ -46,6 +46,7 @@ class Books:
         self._doubted_at = -_DOUBT_EVERY_S
         self._kept_s = 0
         self.storage_bad = False
+        self._damaged = 0  # places in the journal, as told
 
     def open(self):
         """Recover the journal and give this boot its number. False when storage does not answer."""
@@ -141,12 +142,17 @@ class Books:
 
     def settle(self):
         """Declare what was lost to the ring's bound, and tell of storage that failed."""
+        damaged = 0
         for stream, log in enumerate(self.logs or ()):
+            damaged += log.damaged
             while log.given_up:
                 lost = log.given_up[0]
                 if not self.declare(stream, lost[0], lost[1], lost[2]):
                     return
                 log.given_up.pop(0)
+        if damaged != self._damaged:
+            self._damaged = damaged
+            self.storage_bad = True
         if self.storage_bad and self.event((M.STORAGE, 0, 0)):
             self.storage_bad = False
 

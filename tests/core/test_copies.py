@@ -102,7 +102,7 @@ def test_both_damaged_run_the_stations_own_above_the_revision_that_was():
 def test_what_this_firmware_does_not_allow_is_set_aside_and_told():
     """A whole image whose values an older firmware allowed."""
     settings = S.Settings({})
-    bad = settings.image([99999999, *settings.values[1:]], 7)
+    bad = copies.encode(settings, [99999999, *settings.values[1:]], 7)
     storage = Storage(dict.fromkeys(S.COPIES, bad))
     assert found(storage) == (S.LOST, 1500, 8)
     assert mended(storage)[1] == (S.SOUND, 1500, 8)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.core import fixed
+from node.core import copies, fixed
 from node.core import settings as S
 from tests import vm64
 
@@ -34,7 +34,7 @@ def changed():
     settings = S.Settings({"sensor.height": 4000})
     settings.staged = {S.LEVEL_DANGER: 1700, S.SIREN_FROM: 2}
     settings.apply()
-    return settings, settings.image(settings.values, settings.revision)
+    return settings, copies.encode(settings, settings.values, settings.revision)
 
 
 def image_of(body):
@@ -208,10 +208,11 @@ def test_retained_message_holds_every_setting_in_the_tables_order():
 def test_micropython_writes_and_recovers_the_same_image():
     settings, image = changed()
     script = f"""
+from node.core import copies
 from node.core import settings as S
 settings = S.Settings({{"sensor.height": 4000}})
 image = {image!r}
-print(settings.recover(image), settings.revision, settings.image(settings.values, settings.revision) == image)
+print(settings.recover(image), settings.revision, copies.encode(settings, settings.values, settings.revision) == image)
 bad = S.Settings({{}})
 lost = 0
 for at in range(len(image)):

@@ -10,9 +10,26 @@ _REVISION = b'"revision":'
 _REVISION_MOST = 1 << 30
 
 
+def encode(settings, values, revision):
+    """A copy: one JSON line behind its CRC-32. What a newer firmware saved before it was rolled back is in it too."""
+    pairs = ['"%s":%d' % (settings.rows[i][0], values[i]) for i in range(len(settings.rows))]
+    for key in sorted(settings.newer):
+        if type(settings.newer[key]) is int and _is_key(key):
+            pairs.append('"%s":%d' % (key, settings.newer[key]))
+    body = ('{"revision":%d,"values":{%s}}' % (revision, ",".join(pairs))).encode()
+    return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
+
+
+def _is_key(word):
+    for letter in word:
+        if not ("a" <= letter <= "z" or "0" <= letter <= "9" or letter in "._"):
+            return False
+    return True
+
+
 def save(storage, settings, values, revision):
     """Both copies, the newer one last, so that one of them is whole at any time. Whether both were written; OSError: neither was."""
-    image = settings.image(values, revision)
+    image = encode(settings, values, revision)
     first = 1 - settings.newest
     _write(storage, first, image)
     settings.newest = first
@@ -66,7 +83,7 @@ def attend(storage, settings, how, tell):
 
 def mend(storage, settings, how):
     """Write what counts into every copy that does not hold it."""
-    image = settings.image(settings.values, settings.revision)
+    image = encode(settings, settings.values, settings.revision)
     for which in (1 - settings.newest, settings.newest):
         old = storage.read(COPIES[which], 0, LENGTH_MOST)
         if old != image:

@@ -26,6 +26,7 @@ _MOST_POINTS = 32
 _MOST_TEXT = 300
 _POINTS_SIZE = 5 + _MOST_POINTS * 9  # seq and points at their longest
 CHUNK = 512  # read at once, and no record is longer: on flash each operation is slow, and a seek walks a whole segment
+_FULL = "%d points and %d bytes of text: a record holds up to 32 and 300, and is up to 512 bytes long"
 _MET_MOST = 16  # harmed places remembered
 
 DATED = 1  # flag: the time is since 1970, else since the boot
@@ -190,10 +191,7 @@ class Log:
         `text` belongs to the last point. ValueError: what no record can hold.
         """
         if len(points) > _MOST_POINTS or len(text) > _MOST_TEXT:
-            raise ValueError(
-                "a record holds up to %d points and %d bytes of text, not %d and %d"
-                % (_MOST_POINTS, _MOST_TEXT, len(points), len(text))
-            )
+            raise ValueError(_FULL % (len(points), len(text)))
         if self._torn:
             if self.record(self.last, self._torn):
                 self.seq += 1  # it got there after all
@@ -202,7 +200,7 @@ class Log:
         size = _put(buffer, RECORD_SIZE, self.seq + 1)
         for i, q, value in points:
             if not -0x80000000 <= value < 0x80000000 or not 0 <= i < 0x10000:
-                raise ValueError("point %d can't hold %d: values are of 32 bits" % (i, value))
+                raise ValueError("point %d can't hold %d" % (i, value))
             size = _put(buffer, size, i << 1 | (value < 0))
             buffer[size] = q
             size = _put(buffer, size + 1, -value if value < 0 else value)
@@ -211,7 +209,7 @@ class Log:
             text += struct.pack("<H", len(text))
         follows = size - RECORD_SIZE + len(text)
         if size + len(text) + CRC_SIZE > CHUNK:
-            raise ValueError("a record is up to %d bytes long: points and text are too much together" % CHUNK)
+            raise ValueError(_FULL % (len(points), len(text)))
         struct.pack_into(_RECORD, buffer, 0, follows & 255, follows >> 8 | flags << 2 | ms << 6, seconds)
         body = bytes(memoryview(buffer)[:size]) + text
         record = body + struct.pack("<I", _crc(body))

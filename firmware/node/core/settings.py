@@ -93,13 +93,6 @@ def conflict(values, rows=ROWS):
     return None
 
 
-def _is_key(word):
-    for letter in word:
-        if not ("a" <= letter <= "z" or "0" <= letter <= "9" or letter in "._"):
-            return False
-    return True
-
-
 class Settings:
     """What the station runs (`values`, `revision`) and what is being typed (`staged`, index -> value)."""
 
@@ -143,13 +136,6 @@ class Settings:
             self.revision = revision or self.revision + 1
         return changes
 
-    def image(self, values, revision):
-        """What is written to storage: one JSON line behind its CRC-32."""
-        pairs = ['"%s":%d' % (self.rows[i][0], values[i]) for i in range(len(self.rows))]
-        pairs += ['"%s":%d' % (key, self.newer[key]) for key in sorted(self.newer)]
-        body = ('{"revision":%d,"values":{%s}}' % (revision, ",".join(pairs))).encode()
-        return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
-
     def recover(self, image):
         """Take what was saved. False, and nothing changed, when the image is damaged or no longer allowed.
 
@@ -169,10 +155,9 @@ class Settings:
             revision = saved["revision"]
             if conflict(values, self.rows) or type(revision) is not int:
                 return False
-            newer = saved["values"]
             for row in self.rows:
-                newer.pop(row[0], None)
-            self.newer = {key: newer[key] for key in newer if type(newer[key]) is int and _is_key(key)}
+                saved["values"].pop(row[0], None)
+            self.newer = saved["values"]
             self.revision = revision
             self.values = values
         except (ValueError, KeyError, TypeError):
