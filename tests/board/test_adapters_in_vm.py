@@ -161,34 +161,125 @@ time.sleep_ms(50)
     assert server.heard == 2
 
 
-def test_the_clock_goes_on_over_a_wrap_and_not_backwards():
+def test_the_clock_goes_on_over_a_wrap_and_a_small_correction_never_takes_it_back():
     script = """
 from node.esp32.clock import Clock
 clock = Clock("127.0.0.1", 9)
 WRAP = 1 << 30
 now = WRAP - 1000
 clock.ticks_ms = lambda: now
-clock._known = True
-clock._unix_ms = 1528063200500
-clock._at = now
-clock._due_at = (now + 6 * 3600000) % WRAP
+clock._keeper.answer(now, 1528063200500)
 a = clock.unix_ms()
 now = 500
 b = clock.unix_ms()
-clock._unix_ms -= 400  # a correction
+clock._keeper.answer(now, b - 400)
 c = clock.unix_ms()
-now = 1000
+now = 60500
 d = clock.unix_ms()
-print(b - a, c - b, d - c)
+now = 160500
+print(b - a, c - b, d - c, clock.unix_ms() - d)
 """
-    assert vm(script) == "1500 0 100\n"
+    assert vm(script) == "1500 0 59766 99834\n", "400 ms late, given back over 102 s"
+
+
+def sntp(off_s=0, origin=None, stratum=2):
+    """A server that says 2018-06-03T22:00:00Z and so many seconds."""
+
+    def reply(query):
+        seconds = 2208988800 + 1528063200 + off_s & 0xFFFFFFFF
+        return (
+            bytes((0x24, stratum, 0, 0))
+            + bytes(20)
+            + (origin or query[40:48])
+            + bytes(8)
+            + struct.pack(">II", seconds, 0)
+        )
+
+    return reply
+
+
+ASKED = """
+import time
+from node.esp32.clock import Clock
+clock = Clock("127.0.0.1", {port}, {commissioned})
+print(open("world/datetime").read())
+end = time.ticks_ms() + {ms}
+while time.ticks_ms() < end and clock.unix_ms() is None and not clock.doubts():
+    clock.poll(clock.ticks_ms(), "127.0.0.1")
+    time.sleep_ms(1)
+unix_ms = clock.unix_ms()
+print(unix_ms is not None and unix_ms // 1000, clock.doubts(), clock.doubted_s)
+print(open("world/datetime").read())
+"""
+COMMISSIONED_S = 1528000000
+FLOOR = "(2018, 6, 3, 6, 4, 26, 40, 0)"  # the chip's time before the first answer: certificates are judged as of then
+
+
+# what the server does; the time and what was doubted; the chip's own time
+@pytest.mark.parametrize(
+    ("reply", "said", "chip"),
+    [
+        (sntp(), "1528063200 0 0", "(2018, 6, 3, 6, 22, 0, 0, 0)"),
+        (sntp(-86400), "False 1 -23200", FLOOR),
+        (sntp(21 * 31557600), "False 1 662772800", FLOOR),
+        (sntp(365 * 86400), "1559599200 0 0", "(2019, 6, 3, 0, 22, 0, 0, 0)"),
+        (sntp(origin=b"another!"), "False 0 0", FLOOR),
+        (sntp(stratum=0), "False 0 0", FLOOR),
+        (lambda query: None, "False 0 0", FLOOR),
+    ],
+    ids=["honest", "a day early", "21 years late", "a year late", "not our nonce", "kiss of death", "silent"],
+)
+def test_a_server_that_lies_is_bounded_by_the_floor_which_the_chip_is_set_to(reply, said, chip):
+    with Answers(reply) as server:
+        found = vm("import os\nos.mkdir('world')\n" + ASKED, port=server.port, commissioned=COMMISSIONED_S, ms=300)
+    assert found.splitlines() == [FLOOR, said, chip]
+    assert server.heard == 1
+
+
+def test_a_kiss_of_death_is_heeded_and_a_forged_one_is_not():
+    script = """
+import time
+from node.core.clock import diff
+from node.esp32.clock import Clock
+clock = Clock("127.0.0.1", {port})
+end = time.ticks_ms() + 300
+while time.ticks_ms() < end and diff(clock._due_at, clock.ticks_ms()) <= 0:
+    clock.poll(clock.ticks_ms(), "127.0.0.1")
+    time.sleep_ms(1)
+print(diff(clock._due_at, clock.ticks_ms()) // 10000)
+"""
+    with Answers(sntp(stratum=0)) as server:
+        assert vm(script, port=server.port) == "95\n"
+    with Answers(sntp(stratum=0, origin=b"another!")) as server:
+        assert vm(script, port=server.port) == "-1\n"
+
+
+def test_the_clock_asks_at_once_when_the_network_was_away_for_a_week():
+    script = """
+import time
+from node.esp32.clock import Clock
+clock = Clock("127.0.0.1", {port})
+late = 0
+clock.ticks_ms = lambda: (time.ticks_ms() + late) % (1 << 30)
+clock._keeper.answer(clock.ticks_ms(), 1528063200000)
+clock._due_at = (clock.ticks_ms() + 6 * 3600000) % (1 << 30)
+late = 6 * 86400000
+clock.unix_ms()
+late = 7 * 86400000
+clock.poll(clock.ticks_ms(), "127.0.0.1")
+time.sleep_ms(50)
+"""
+    with Answers(lambda query: None) as server:
+        vm(script, port=server.port)
+    assert server.heard == 1
 
 
 LINK = """
 import time
+from node.esp32.access import Wifi
 from node.esp32.clock import Clock
 from node.esp32.link import Link
-link = Link(Clock("127.0.0.1", 9), {{}}, {{"host": "127.0.0.1", "port": {port}}})
+link = Link(Clock("127.0.0.1", 9), Wifi(Clock("127.0.0.1", 9), {{}}, "data"), {{"host": "127.0.0.1", "port": {port}}})
 buffer = bytearray(16)
 print(link.state(), link.recv_into(buffer), link.send(b"x"), link.readable())
 link.open()

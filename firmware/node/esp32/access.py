@@ -73,6 +73,15 @@ class Wifi:
 
             self._known = strongest(self._wlan, self._ssid.encode(), self._file)
 
+    def use(self, ssid: str, key: str) -> None:
+        """Another network from now on."""
+        if (ssid, key) != (self._ssid, self._key):
+            self._ssid = ssid
+            self._key = key
+            self._known = self._recall() if ssid else None
+            self._looked = False
+            self._start_over()
+
     def name_server(self) -> str:
         return self._wlan.ifconfig()[3]
 

@@ -1,7 +1,8 @@
 """A host name's address, asked over UDP without waiting.
 
 `getaddrinfo` keeps the whole board still for as long as the name server is silent, and a siren with it. So a name is
-asked for here in steps, the last good address is kept, and a number (192.168.1.5) needs no asking at all.
+asked for here in steps, and a number (192.168.1.5) needs no asking at all. The last address where the right one answered is kept, on flash
+too: a name server that is away, or lies, costs an attempt and not the station.
 """
 
 import os
@@ -70,17 +71,31 @@ def answer(packet: bytes, query: bytes) -> str | None:
     return None
 
 
-class Name:
-    """One host. `look` until it gives an address."""
+def _kept(path: str, host: str) -> str | None:
+    """What `Name.keep` wrote for this host; None when it is another's, torn or not there."""
+    try:
+        with open(path) as file:
+            words = file.read(300).split(" ")
+    except (OSError, ValueError):
+        return None
+    # the line's end says that it is whole
+    return words[1] if len(words) == 3 and words[0] == host and words[2] == "\n" and is_numeric(words[1]) else None
 
-    def __init__(self, host: str, port: int = 53):
+
+class Name:
+    """One host. `look` until it gives an address. `path`: a file for the last good address, "" for none."""
+
+    def __init__(self, host: str, port: int = 53, path: str = ""):
         self.host = host
-        self.address = host if is_numeric(host) else None  # the last good one
+        self.address = host if is_numeric(host) else _kept(path, host) if path else None
+        self._good = self.address
+        self._path = path
         self._port = port
         self._stale = self.address is None
         self._query = b""
         self._sock: socket.socket | None = None
         self._asked_at = 0
+        self._to_keep = False
 
     def look(self, now_ms: int, server: str) -> str | None:
         """The address, or None for now; asks `server` when there is none or it was called stale."""
@@ -92,8 +107,26 @@ class Name:
         return self.address
 
     def stale(self) -> None:
-        """The address does not answer: ask again, and go on with it meanwhile."""
+        """The address does not answer: ask again, and go on meanwhile with the last good one."""
         self._stale = not is_numeric(self.host)
+        if self._good:
+            self.address = self._good
+
+    def good(self) -> None:
+        """The right one answers at this address."""
+        if self.address != self._good:
+            self._good = self.address
+            self._to_keep = True
+
+    def keep(self) -> None:
+        """Write the good address down, if it is a new one. Called when there is time for flash."""
+        if self._to_keep and self._path:
+            self._to_keep = False
+            try:
+                with open(self._path, "w") as file:
+                    file.write("%s %s \n" % (self.host, self._good))
+            except OSError:
+                pass  # flash that fails: the name server is asked after the next boot
 
     def _ask(self, now_ms: int, server: str) -> None:
         if self._sock is None:
