@@ -13,9 +13,13 @@ KEY = "city1"
 
 
 @functools.cache
+def _keys():
+    return [rsa.generate_private_key(65537, 3072) for _ in range(2)]
+
+
 def key(number=0):
     """A private key, the same for a test run."""
-    return rsa.generate_private_key(65537, 3072)
+    return _keys()[number]
 
 
 def modulus(number=0):

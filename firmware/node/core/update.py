@@ -93,7 +93,7 @@ class Offer:
         if type(self.key) is not str or type(text) is not str or len(text) != KEY_BYTES // 3 * 4:
             raise ValueError("key and sig must be text, sig base64 of %d bytes" % KEY_BYTES)
         self.signature = binascii.a2b_base64(text)
-        if binascii.b2a_base64(self.signature).strip() != text.encode():
+        if len(self.signature) != KEY_BYTES or binascii.b2a_base64(self.signature).strip() != text.encode():
             raise ValueError("sig is not base64")
 
 
