@@ -24,10 +24,12 @@ _AGAIN_MS = 60000  # acknowledged, not committed, and `committed` still comes: s
 _AGAIN_MOST_MS = 3600000
 _ASKED_MOST = 8
 _PASSED = -2
+_AFTER_RETURN = 4  # whoever came back too early waits 8 to 16 s: they are many
 _PACE_MS = 125  # a backlog of readings: so far apart once _BURST_MS of them went at once
 _BURST_MS = 8000
 _MOST = 2147483647  # what a point of the journal holds
 
+_STATUS_MS = 6 * 3600000
 _READY = 3  # the link's: TCP stands, a handshake is wanted
 _CALM_MS = 500  # look again for a calm moment
 _REPLIES_MOST = 8
@@ -56,7 +58,7 @@ class Uplink:
         self._when = when
         self._declare = declare
         self._next = [Cursor(log) for log in logs]
-        self._gap = [Cursor(log) for log in logs]
+        self._gaps = None  # answers what is asked for
         will = (
             self._root + "status",
             senml.status(self._base_name, self._life, None, 0, "unreachable", "").encode(),
@@ -88,10 +90,13 @@ class Uplink:
         self._again_at = [-1, -1]
         self._again_ms = [_AGAIN_MS, _AGAIN_MS]
         self._asked = []  # [stream, boot, next, to]
-        self._asking = None  # the one of them that the gap's cursor stands in
         self._now = 0
         self.refused = 0  # messages to this node that could not be used
         self.on_time = None  # (seconds since 1970): the gateway's clock, from a message that was not retained
+        self.on_status = None  # () -> the further entries of `status`, each with a comma in front
+        self._status_ms = 0  # when it was last told
+        self._status_after_ms = 0  # and after how long it is told again
+        self._backlog = True  # what earlier boots left is sent
         self.on_other = None  # (name, payload, retained): what is not about records; raises what makes it unusable
         self._replies = []  # to be published
         self.answered = False  # the broker has taken a message, since the link leads where it leads
@@ -176,6 +181,7 @@ class Uplink:
             self._was_of_use = False
             wait = backoff.return_ms(self._noise)
             self._urgent_at = add(now_ms, wait >> 2)
+            self._attempt = _AFTER_RETURN
         else:
             wait = backoff.delay_ms(self._attempt, self._noise)
             self._urgent_at = add(now_ms, wait)
@@ -185,13 +191,14 @@ class Uplink:
     def _publish(self, now_ms):
         client = self.client
         if not self._online:
-            payload = senml.status(self._base_name, self._life, self._when(), self._logs[EVENT].boot, "online", VERSION)
-            if not client.publish(now_ms, self._root + "status", payload.encode(), 1, 1):
+            if not self._tell_status(now_ms):
                 return _IDLE_MS
             self._online = True
             self._told = 0
             if self._hold_until == -1:
                 self._hold_until = add(now_ms, _HOLD_MS)
+        elif diff(now_ms, self._status_ms) >= self._status_after_ms and not self._tell_status(now_ms):
+            return _IDLE_MS
         while self._replies:
             if not client.publish(now_ms, self._root + "reply", self._replies[0].encode(), 1, 0):
                 return _IDLE_MS
@@ -213,7 +220,11 @@ class Uplink:
                 while self._send_next(now_ms, stream):
                     pass
         if self._asked:
-            self._answer_asked(now_ms)
+            if not self._gaps:
+                from node.gaps import Gaps
+
+                self._gaps = Gaps(self._logs, self._asked, self.mark, self._send, self._declare)
+            self._gaps.answer(now_ms)
         return self._ahead_of_pace(now_ms) or _IDLE_MS
 
     def _ahead_of_pace(self, now_ms):
@@ -260,6 +271,8 @@ class Uplink:
         boot, seq = self.mark[stream]
         cursor = self._next[stream]
         if self._move[stream] == _REWIND:
+            if not self._backlog and boot < self._logs[stream].boot:
+                boot, seq = self._logs[stream].boot, 0
             cursor.seek(boot, seq + 1)
         else:
             at = cursor.peek()
@@ -313,15 +326,33 @@ class Uplink:
         """Publish once, without a promise: whoever asks asks again."""
         return self.client.publish(self._now, self._root + name, payload.encode(), 0, 0)
 
-    def tell_status(self):
-        """Publish `status` again."""
-        self._online = False
+    def tell_status(self, after_ms=0):
+        """Publish `status` again, so long after it was last told."""
+        self._status_after_ms = min(after_ms, self._status_after_ms)
+
+    def _tell_status(self, now_ms):
+        boot = self._logs[EVENT].boot
+        more = self.on_status() if self.on_status else ""
+        payload = senml.status(self._base_name, self._life, self._when(), boot, "online", VERSION, more)
+        if not self.client.publish(now_ms, self._root + "status", payload.encode(), 1, 1):
+            return False
+        self._status_ms = now_ms
+        self._status_after_ms = _STATUS_MS
+        return True
+
+    def leave_backlog(self):
+        """What earlier boots left stays on flash: it may be what nobody survives reading."""
+        self._backlog = False
+        for stream in (READINGS, EVENT):
+            self._next[stream].seek(self._logs[stream].boot, 1)
 
     def _ask(self, stream, boot, first, last):
         log = self._logs[stream]
         if boot == log.boot:
             last = min(last, log.seq)
         asked = [stream, boot, first, last]
+        if not self._backlog and boot < log.boot:
+            return
         if 0 < boot <= log.boot and 0 < first <= last and len(self._asked) < _ASKED_MOST and asked not in self._asked:
             self._asked.append(asked)
 
@@ -353,32 +384,3 @@ class Uplink:
                 continue
             self._again_at[stream] = -1
             self._again_ms[stream] = _AGAIN_MS
-
-    def _answer_asked(self, now_ms):
-        """Send the gaps the gateway asked for; what is gone between two records that are still here is declared dropped."""
-        while self._asked:
-            asked = self._asked[0]
-            stream, boot, first, last = asked
-            cursor = self._gap[stream]
-            mark = self.mark[stream]
-            if mark >= (boot, first):
-                first = mark[1] + 1 if mark[0] == boot else last + 1  # kept by now
-            if first > last:
-                self._asked.pop(0)
-                continue
-            if self._asking is not asked:
-                cursor.seek(boot, first)
-                self._asking = asked
-            at = cursor.peek()
-            key = (at[0], seq_of(at[3])) if at else (boot, last + 1)
-            if key > (boot, last):
-                self._asked.pop(0)
-                self._declare(stream, boot, first, last)
-                continue
-            if key >= (boot, first):
-                if not self._send(now_ms, stream, at):
-                    return
-                if key[1] > first:
-                    self._declare(stream, boot, first, key[1] - 1)
-                asked[2] = key[1] + 1
-            cursor.advance(at[3])
