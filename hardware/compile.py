@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hardware import memory
+from hardware.access import read_access
 from hardware.drivers import DRIVERS, MEASURED, Driver, points_of
 from hardware.extras import SPECS, derived, read_extras
 from hardware.pins import check_pins
@@ -19,9 +20,9 @@ STATIONS = ROOM / "stations"
 BOARDS = ROOM / "boards"
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 KEYS = (
-    "about", "board", "watch", "sheet", "pins", "sensors", "settings", "seasons", *SPECS, "rise_median_of", "watchdog_s"
+    "about", "board", "access", "lan", "lte", "watch", "sheet", "pins", "sensors", "settings", "seasons", *SPECS, "rise_median_of", "watchdog_s"
 )  # fmt: skip
-OVERRIDES = ("settings", "wifi", "broker", "time", "watchdog_s")
+OVERRIDES = ("settings", "wifi", "lte", "broker", "time", "watchdog_s")
 MOST_SENSORS = 32
 CONVERTERS = ("ads1115", "reference_cell")  # several may read one ADS1115: they take turns
 
@@ -61,7 +62,7 @@ def compile_station(
 ) -> dict[str, Any]:
     """A shipped station by its name or a file by its path, as the board's JSON. InputError: one sentence.
 
-    `overrides`: `settings` (key -> integer in the table's unit, or text with unit) goes over the file's; `wifi`, `broker`, `time` and
+    `overrides`: `settings` (key -> integer in the table's unit, or text with unit) and `lte` go over the file's; `wifi`, `broker`, `time` and
     `watchdog_s` are taken as they are.
     """
     return Station(read(STATIONS, name, "station")).compiled(node, district, life, seed, **overrides)
@@ -85,6 +86,7 @@ class Station:
         self.board = self._board()
         self.sheet = table(source, values.get("sheet"), _SHEET, ("sheet",))
         self.pins = check_pins(source, values.get("pins", {}), self.board)
+        self.access = read_access(source, self.pins, self.board)
         self.sensors: list[dict[str, Any]] = []
         self.points: list[tuple[str, int]] = []
         self.watch: list[str] = []
@@ -284,7 +286,7 @@ class Station:
         data: dict[str, Any] = {"sensors": self.sensors, "settings": self.settings, "pins": self.pins}
         if self.watch:
             data["watch"] = self.watch
-        return {**data, **self.extras, **self.numbers}
+        return {**data, **self.access, **self.extras, **self.numbers}
 
     def compiled(self, node: str, district: str, life: str, seed: int = 1, **overrides: Any) -> dict[str, Any]:
         path = self.source.path
@@ -305,6 +307,12 @@ class Station:
         data = {"node": node, "district": district, "life": life, "seed": seed, **self.as_data()}
         data["wifi"] = {"ssid": "", "key": ""}
         data["broker"] = {"host": "", "port": 1883}
+        if "lte" in overrides:
+            if "lte" not in data:
+                raise InputError(
+                    f'{path}: a subscription (lte) is given, and the station has no modem; leave it out, or write access = "lte"'
+                )
+            overrides["lte"] = {**data["lte"], **overrides["lte"]}
         for key, value in overrides.items():
             data[key] = self._settings(value, self.settings) if key == "settings" else value
         return data

@@ -3,19 +3,22 @@
 import argparse
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hardware import memory
+from hardware.access import SUBSCRIPTION
 from hardware.compile import STATIONS, Station, shipped
 from hardware.shape import Source, read, table
 from hardware.sheet import index, sheet
 from simulator.errors import InputError
 
 _HOST = {"text": r"[A-Za-z0-9.-]{1,253}", "required": True, "about": "a host's name or address"}
-NETWORK: dict[str, dict[str, dict[str, Any]]] = {
+NETWORK: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "wifi": {"ssid": {"text": ".{1,32}", "required": True, "about": "a name of 1 to 32 letters"},
              "key": {"text": ".{0,63}", "required": True, "about": "a key of up to 63 letters"}},
+    "lte": {**SUBSCRIPTION, "apn": {**SUBSCRIPTION["apn"], "required": True}},
     "broker": {"host": _HOST, "port": {"low": 1, "high": 65535, "required": True}},
     "time": {"host": _HOST, "port": {"low": 1, "high": 65535}},
 }  # fmt: skip
@@ -117,11 +120,11 @@ def for_a_board(path: Path, node: str | None, district: str | None, network: Pat
 
 
 def read_network(path: Path) -> dict[str, Any]:
-    """`wifi`, `broker` and `time` of a site, in a file of their own: a key belongs in no station file."""
+    """`wifi` or `lte`, `broker` and `time` of a site, in a file of their own: a key belongs in no station file."""
     try:
         source = Source(path, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
-        raise InputError(f"{path} can't be read; give a TOML file with [wifi], [broker] and [time]") from None
+        raise InputError(f"{path} can't be read; give a TOML file with [wifi] or [lte], [broker] and [time]") from None
     for key in source.values:
         if key not in NETWORK:
             source.refuse((key,), f"unknown key '{key}'; allowed are {', '.join(NETWORK)}")

@@ -1,0 +1,75 @@
+"""A station's way into a network, where it is not Wi-Fi: `access`, `[lan]` and `[lte]` (docs/ports.md)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hardware.shape import Source, table
+
+KINDS = ("wifi", "lan", "lte")
+PHYS = ("lan8720", "lan8670", "ip101", "rtl8201", "dp83848", "ksz8041", "ksz8081")
+RMII = (19, 21, 22, 25, 26, 27)  # the chip's own MAC has them nowhere else
+# A quotation mark would end the AT command's text.
+_WORD = {"text": r"[!#-~]{1,63}", "about": "1 to 63 letters without spaces and quotation marks"}
+_PIN = {"low": 0, "high": 39}
+LAN: Mapping[str, Mapping[str, Any]] = {
+    "mdc": {**_PIN, "required": True},
+    "mdio": {**_PIN, "required": True},
+    "phy_type": {"choices": list(PHYS), "required": True},
+    "phy_addr": {"low": 0, "high": 31, "required": True},
+    "power": _PIN,
+    "ref_clk": {"choices": [0, 16, 17]},
+    "ref_clk_mode": {"choices": ["in", "out"]},
+}
+SUBSCRIPTION: Mapping[str, Mapping[str, Any]] = {
+    "apn": _WORD,
+    "user": _WORD,
+    "key": _WORD,
+    "pin": {"text": r"\d{4,8}", "about": "the SIM's PIN, 4 to 8 digits as text"},
+}
+LTE: Mapping[str, Mapping[str, Any]] = {
+    "uart": {"text": r"uart\d", "required": True, "about": "the name of a bus of kind uart in [pins]"},
+    **SUBSCRIPTION,
+}
+
+
+def read_access(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[str, Any]) -> dict[str, Any]:
+    """What the board's JSON says of it: nothing for Wi-Fi. The modem's UART is taken out of `pins`: it is no bus of a sensor."""
+    values = source.values
+    kind = values.get("access", "wifi")
+    if kind not in KINDS:
+        source.refuse(("access",), f"access is {kind!r:.40}; allowed are {', '.join(KINDS)}")
+    for other in ("lan", "lte"):
+        if other in values and other != kind:
+            source.refuse(
+                (other,), f'[{other}] is of no use: access is {kind}; write access = "{other}" or leave the table out'
+            )
+    if kind == "lan":
+        return {"access": kind, "lan": _lan(source, pins, board)}
+    if kind == "lte":
+        return {"access": kind, "lte": _lte(source, pins)}
+    return {}
+
+
+def _lan(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[str, Any]) -> dict[str, Any]:
+    if board["chip"] != "esp32":
+        source.refuse(("access",), f"{board['name']} has no Ethernet: of these chips only the esp32 has")
+    lan = table(source, source.values.get("lan"), LAN, ("lan",))
+    own = {*RMII, *(lan[key] for key in ("mdc", "mdio", "power", "ref_clk") if key in lan)}
+    for name, row in pins.items():
+        for member, pin in row.items():
+            if member in ("rx", "tx", "power", "sda", "scl", "pin") and pin in own:
+                source.refuse(
+                    ("pins", name, member),
+                    f"pins.{name}.{member} is {pin}, which Ethernet needs; it takes {', '.join(map(str, sorted(own)))}",
+                )
+    return lan
+
+
+def _lte(source: Source, pins: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    lte = table(source, source.values.get("lte"), LTE, ("lte",))
+    name = lte.pop("uart")
+    if pins.get(name, {}).get("kind") != "uart":
+        source.refuse(("lte", "uart"), f"lte.uart is '{name}', and [pins] has no such bus of kind uart")
+    bus = pins.pop(name)
+    line = {"number": int(name[-1]), "rx": bus["rx"], "tx": bus["tx"], "baud": bus.get("baud", 115200)}
+    return {"uart": line, **({"power": bus["power"]} if "power" in bus else {}), "apn": "", **lte}
