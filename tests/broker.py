@@ -21,6 +21,12 @@ max_queued_messages 0
 """
 
 
+def tls_lines(authority: Path, certificate: Path, key: Path, revoked: Path | None = None) -> str:
+    """Configuration for TLS that wants a certificate of every client; all are PEM files."""
+    lines = f"cafile {authority}\ncertfile {certificate}\nkeyfile {key}\nrequire_certificate true\n"
+    return lines + (f"crlfile {revoked}\n" if revoked else "")
+
+
 def mosquitto_path() -> str | None:
     """The broker's program: on the PATH, or where Debian puts it."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")

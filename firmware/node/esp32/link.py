@@ -84,7 +84,7 @@ class Link:
             if not stream.write(_LEAD):
                 return  # more bytes of the other side are wanted
         except (OSError, ValueError, MemoryError) as e:
-            self._fail(secure.why(e) or self._why(e))
+            self._fail(secure.why(e, self._sock) or self._why(e))
             return
         self._led = True
         self._rise()

@@ -11,6 +11,7 @@ import tls
 
 # Mbed TLS's own numbers, as OSError carries them
 _ALERT = -0x7780  # the other side ended the handshake with an alert; which one is not told
+_CERTIFICATE = -0x7A00  # theirs is not one for servers
 _END = -0x7280  # the other side closed without saying so
 
 
@@ -46,13 +47,22 @@ class Secure:
         self._seen = True
         return 0
 
-    def why(self, error) -> str:
+    def why(self, error, sock) -> str:
         """The reason for the link, of what a handshake raised; "" when TCP failed below it."""
         if isinstance(error, ValueError):
             return "certificate"  # theirs: unknown authority, wrong host, out of date
         number = (isinstance(error, OSError) and error.errno) or 0
-        if number == _ALERT and self._seen:
-            return "certificate"  # ours: they refuse it
-        if number == _END:
-            return "closed"
-        return "" if number > 0 and number != errno.ENOMEM else "tls"
+        if number == _CERTIFICATE or number == _ALERT and self._seen:
+            return "certificate"  # in the second case ours: they refuse it
+        if number == errno.ENOMEM or number <= 0 and number != _END:
+            return "tls"
+        return "certificate" if self._seen and _refused(sock) else "closed" if number == _END else ""
+
+
+def _refused(sock) -> bool:
+    """Whether what is left to read is an alert about a certificate: they refuse ours and close at once, while our half is still going out."""
+    try:
+        left = sock.read(7)
+    except OSError:
+        return False
+    return bool(left) and len(left) == 7 and left[0] == 21 and 42 <= left[6] <= 48
