@@ -47,7 +47,7 @@ class Telling:
             if node.committed_ms is None or now_ms - node.committed_ms >= COMMITTED_EVERY_MS:
                 node.committed_ms = now_ms
                 del self._to_tell[node.id]
-                messages.append((_topic(node, "committed"), _committed(node), True))
+                messages.append((_topic(node, "committed"), _committed(node, now_ms // 1000), True))
         for key, stream in list(self._gappy.items()):
             if not (stream.mark.ahead or stream.mark.prev) or stream.life is not stream.life.node.life:
                 del self._gappy[key]
@@ -76,8 +76,8 @@ def _topic(node: Node, name: str) -> str:
     return f"waspada/v1/{node.district}/{node.name}/{name}"
 
 
-def _committed(node: Node) -> bytes:
+def _committed(node: Node, at_s: int) -> bytes:
     life = node.life
     assert life is not None
-    text = '{"life":"%s","readings":{"boot":%d,"seq":%d},"event":{"boot":%d,"seq":%d}}'
-    return (text % (life.text, *life.streams[0].kept, *life.streams[1].kept)).encode()
+    text = '{"life":"%s","readings":{"boot":%d,"seq":%d},"event":{"boot":%d,"seq":%d},"at":%d}'
+    return (text % (life.text, *life.streams[0].kept, *life.streams[1].kept, at_s)).encode()

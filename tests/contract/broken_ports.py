@@ -19,6 +19,16 @@ class TimeBeforeItIsKnown(_Broken):
         return self.inner.unix_ms() or 0
 
 
+class DeafToTheGateway(_Broken):
+    def hint(self, unix_s):
+        pass
+
+
+class NeverDoubts(_Broken):
+    def doubts(self):
+        return 0
+
+
 class OldInput(_Broken):
     """Opening leaves what is there."""
 
@@ -154,7 +164,7 @@ class NeverFeeds(_Broken):
 
 
 BROKEN = {
-    "clock": (TicksPastTheWrap, TimeBeforeItIsKnown),
+    "clock": (TicksPastTheWrap, TimeBeforeItIsKnown, DeafToTheGateway, NeverDoubts),
     "uart": (OldInput, LostByte),
     "adc": (Millivolts,),
     "i2c": (SilentErrors, ShortRead),

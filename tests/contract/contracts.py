@@ -73,6 +73,19 @@ def clock(desk, port):
     assert port.unix_ms() == UNIX_MS
     desk.pass_ms(1500)
     assert port.unix_ms() == UNIX_MS + 1500
+    assert (port.doubts(), port.doubted_s, port.source, port.vouched) == (0, 0, 0, False)
+    port.hint(UNIX_MS // 1000 + 2)
+    desk.pass_ms(500)
+    assert port.unix_ms() == UNIX_MS + 2000, "the gateway speaks in whole seconds"
+    assert port.vouched
+    for ahead in (86400, 86420):  # two words of the gateway, 20 s apart
+        assert port.unix_ms() // 1000 < UNIX_MS // 1000 + 60, "one word is not enough"
+        port.hint(UNIX_MS // 1000 + 2 + ahead)
+        desk.pass_ms(20000)
+    assert port.unix_ms() // 1000 - UNIX_MS // 1000 in (86441, 86442, 86443)
+    assert (port.doubts(), port.doubted_s, port.source) == (1, -86400, 1)
+    port.floor(UNIX_MS // 1000 + 80000)
+    assert port.doubts() == 1
 
 
 def uart(desk, port):

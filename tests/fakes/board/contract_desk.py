@@ -4,7 +4,7 @@ import contracts
 import machine
 import onewire
 
-from node.esp32 import buses, contacts, outputs
+from node.esp32 import access, buses, contacts, outputs
 from node.esp32 import clock as clock_module
 from node.esp32.clock import Clock
 from node.esp32.console import Console
@@ -51,13 +51,18 @@ class Said:
         self.data += bytes(data)
 
 
+def _link(port):
+    clock = Clock("127.0.0.1", 9)
+    return Link(clock, access.build(clock, {}, "data"), {"host": "127.0.0.1", "port": port})
+
+
 class Desk:
     def __init__(self, open_port=0, closed_port=0):
         self._ports = (open_port, closed_port)
 
     def make(self, name):
         if name == "link":  # in real time
-            self._link = Link(Clock("127.0.0.1", 9), {}, {"host": "127.0.0.1", "port": self._ports[0]})
+            self._link = _link(self._ports[0])
             return self._link
         self.ticks = ticks = Ticks(clock_module.time)
         for module in (clock_module, contacts, machine):
@@ -87,9 +92,7 @@ class Desk:
 
     def synchronise(self, port, unix_ms):
         """As an answer of the time server does."""
-        port._known = True
-        port._unix_ms = unix_ms
-        port._at = port.ticks_ms()
+        port._keeper.answer(port.ticks_ms(), unix_ms)
 
     # chips and contacts
 
