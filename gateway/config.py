@@ -43,6 +43,12 @@ class Station(Struct, forbid_unknown_fields=True, frozen=True):
     source: str = ""
 
 
+class Updates(Struct, forbid_unknown_fields=True, frozen=True):
+    """`folder`: releases that `waspada update publish` put there, one folder per version; none: no updates are served."""
+
+    folder: str | None = None
+
+
 class Config(Struct, forbid_unknown_fields=True, frozen=True):
     """`clock` "newest": now is the newest time any reading has, for replayed floods. `stale_s`: a station silent for longer is greyed."""
 
@@ -54,6 +60,7 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     stale_s: Annotated[int, Meta(ge=10, le=604800)] = 900
     broker: Broker = Broker()
     web: Web = Web()
+    updates: Updates = Updates()
     stations_file: str | None = None
     stations: dict[str, Station] = field(default_factory=dict)
 
@@ -67,6 +74,8 @@ def load(path: str | None) -> Config:
     changes: dict[str, Any] = {}
     if config.database != ":memory:":
         changes["database"] = str(folder / config.database)
+    if config.updates.folder is not None:
+        changes["updates"] = Updates(folder=str(folder / config.updates.folder))
     if config.stations_file is not None:
         file = str(folder / config.stations_file)
         changes["stations"] = {**_decode(file, dict[str, Station]), **config.stations}

@@ -9,11 +9,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from gateway.config import Config
 from gateway.connection import Connection
 from gateway.ingest import Ingest
 from gateway.store import StoreError
+from gateway.updates import Updates
 
 QUIET_S = 0.005
 RETRY_S = 1.0
@@ -45,7 +47,10 @@ class Intake:
         self.readings = self._connection(
             config, "readings", f"waspada/v1/{district}/+/", ("readings", "status", "settings")
         )
-        self.event = self._connection(config, "event", f"waspada/v1/{district}/+/", ("event",))
+        folder = config.updates.folder
+        self.updates = Updates(Path(folder)) if folder is not None else None
+        asked = ("want",) if self.updates else ()
+        self.event = self._connection(config, "event", f"waspada/v1/{district}/+/", ("event", *asked))
 
     def _connection(self, config: Config, name: str, root: str, names: tuple[str, ...]) -> Connection:
         broker = config.broker
@@ -76,6 +81,11 @@ class Intake:
     # What the connections tell
 
     def take(self, connection: Connection, topic: str, payload: bytes) -> None:
+        if self.updates is not None and topic.endswith("/want"):
+            part = self.updates.answer(topic, payload)
+            if part is not None:
+                connection.publish(*part, retain=False)
+            return
         self.ingest.take(topic, payload, wall_ms())
 
     def arrived(self, connection: Connection) -> None:
