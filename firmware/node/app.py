@@ -6,36 +6,13 @@ from node.core import measurements as M
 from node.core import settings as S
 from node.core.clock import diff
 from node.core.sounder import Sounder
-from node.drivers import catalog
-from node.drivers.battery import Battery
-from node.gauge import Gauge
 from node.uplink import Uplink
 
 _FOREVER_MS = 3600000
 _FAULT_AFTER = 3  # bursts in a row without a reading before the sensor is called faulty
 _CONSOLE_MS = 5
 _ALARM_FILE = "alarm"
-_REFUSED_EVERY_S = 600
 _CALM_MS = 3000  # what a handshake may take, with half as much again
-
-
-def _settings(station):
-    """Its settings: further rows only where it watches more than a level."""
-    given = station.get("settings", {})
-    if not station.get("watch"):
-        return S.Settings(given)
-    from node.core import limits
-
-    return S.Settings(given, limits.ROWS, limits.used(station["watch"]))
-
-
-def _mount(row):
-    """A ranger that hangs at an angle, or that air temperature fools, needs more than a subtraction."""
-    if not row.get("tilt") and row.get("assumes_cc") is None:
-        return None
-    from node.core.hydrology import Mount
-
-    return Mount(0, row.get("tilt", 0), row.get("assumes_cc"))
 
 
 class App:
@@ -46,13 +23,15 @@ class App:
     """
 
     def __init__(self, station, ports):
+        from node import compose  # needed once a boot: the outer loop may forget it
+
         self.storage = ports.storage
         self._link = ports.link
         self._station = station
         self.life = station["life"]
-        self.settings = _settings(station)
+        self.settings = compose.settings(station)
         self._ailing = S.SOUND  # how the settings' copies were found, until that is told and mended
-        self._sensor_bad = False
+        self.level_bad = False  # no reading, and that is told
         self._told_state = 0
         self._told_by = None  # the watch that makes the told state, None for the level
         self._told_rising = 0
@@ -61,47 +40,101 @@ class App:
         self._final = 0  # final flag of the newest recorded point, 0 while not known
         self.now_ms = -1
         self.uplink = None
-        self.gauge = None
-        self.survey = None
         self._rounds = None
-        self._battery = None
-        self._care = None
         self._led = ports.outputs.get("led")
         self._lit = 0
         self._recovered = False  # settings and alarm have been read from storage
-        self._kept = 0  # the alarms as storage has them
+        self._lasting = None  # keeps the alarms in storage
         self.defects = 0  # exceptions that are no answer of a port: our own
+        self._refused_at = -1  # uptime of the newest event that told of that, seconds
         self.refused = 0  # what came through the gateway and was not carried out
-        self._refused_at = -1  # uptime of the newest event that told of one, seconds
         self.reboot_wanted = False  # the outer loop's to do
         self._books = Books(ports.storage, ports.clock, station.get("reset", "unknown"))
         self._sounder = Sounder(ports.outputs["siren"], ports.outputs["strobe"])
-        self._compose(station, ports)
+        self._ports = ports
+        self._faults = None  # what a defect of ours loads
+        self.safe = False  # after too many of them: only what is needed
+        self.drill = None  # the newest, until it has been told what came of it
+        self._alive_ms = -1
+        self.sensors_bad = 0  # as `status` last said it
+        self._look_back(station.get("reset"))
+        self.gauge, self._care, self.survey, battery = compose.compose(
+            station, ports, self.settings, self._sounder, self.safe
+        )
+        if self.survey:
+            from node.rounds import Rounds
+
+            self._rounds = Rounds(self, self.survey, self._books, battery)
+            self._rounds.listen(self._sounder)
         self._alarms = [self.gauge.alarm] if self.gauge else []
         if self.survey:
             self._alarms += [watch.alarm for watch in self.survey.watches]
-        self._ports = ports
         self._console = None  # until something is typed: a calm station's heap does not carry it
         self._typed = bytearray(32)
         self._people = None  # what carries out the orders of people, made with the first of them
         self._decided = False  # a sample was decided in this step
-        self._open()
+        self.update = None
+        self._networking = None
+        self.duty = None  # what lets the board sleep
+        self._power = getattr(ports, "power", None)
+        if not (self._power and self._power.cause() == "sleep" and self._woken()):
+            self._open()
+        slots = getattr(ports, "slots", None)
+        if slots and slots.busy:
+            self._updating()
 
     def _open(self):
         if not self._recovered:
             try:  # before the books: flash that can be read but not written still holds the levels that count
                 self._ailing = S.load(self.storage, self.settings)
             except OSError:
-                self._books.storage_bad = True
+                self._books.fail()
                 return
             self._recovered = True
             self.configure()
-            self._resume()
+            try:
+                self._resume()
+                self.find_network()
+            except OSError:
+                self._books.fail()
         if not self._books.open():
             return
+        self.connect()
+
+    def find_network(self):
+        if self.storage.size("network.0") or self.storage.size("network.1"):  # changed by somebody
+            self.networking().open()
+
+    def connect(self):
         self.uplink = Uplink(self._station, self.logs, self._link, self.settings, self._books.when, self._books.declare)
         self.uplink.on_other = self._told
         self.uplink.on_time = getattr(self._ports.clock, "hint", None)
+        self.uplink.on_status = self._standing
+        if self.safe:
+            self.uplink.leave_backlog()
+
+    def _standing(self):
+        """What `status` says of the station besides its state."""
+        from node import standing
+
+        self.sensors_bad = standing.sensors_bad(self.survey, self.level_bad)
+        return standing.members(self, self._ports, self._books, self._station)
+
+    @property
+    def faults(self):
+        if not self._faults:
+            from node.faults import Faults
+
+            self._faults = Faults(self, self._books, self._ports)
+        return self._faults
+
+    def _look_back(self, reset):
+        """Did the boot before end well?"""
+        try:
+            if reset == "watchdog" or self.storage.size("crash") or self.storage.size("ends"):
+                self.faults.begin(reset)
+        except OSError:
+            self._books.fail()
 
     @property
     def logs(self):
@@ -120,8 +153,26 @@ class App:
         """A message to this node that is not about its records; ValueError: it can't be used."""
         if name == "command" or name == "desired":
             self.orders.message(name, payload, retained)
+        elif name == "update" or name == "part":
+            self._updating().message(name, payload, retained)
         else:
             raise ValueError("nothing takes '%s'" % name)
+
+    def _updating(self):
+        """What fills and tries slots, loaded with the first offer or by a boot that finds something to do there."""
+        if not self.update:
+            from node.updating import Updating
+
+            self.update = Updating(self, self._books, getattr(self._ports, "slots", None))
+        return self.update
+
+    def networking(self):
+        """What changes where the link leads."""
+        if not self._networking:
+            from node.networking import Networking
+
+            self._networking = Networking(self._station, self.storage, self._link, self._books)
+        return self._networking
 
     def _listen(self):
         """The console, loaded when the first byte is typed. True while there is more to write."""
@@ -134,47 +185,46 @@ class App:
             self._console = Console(self._ports.console, self.settings, self.orders, self._typed, count)
         return self._console.step()
 
-    def _compose(self, station, ports):
-        """A station is data: the sensors it names make it a river gauge, a rain gauge, an air station, or all of them."""
-        ranger = None
-        others = []
-        for row in station["sensors"]:
-            bus = ports.buses[row["bus"]]
-            if row["driver"] == "battery":
-                self._battery = Battery(bus, row["ratio_milli"])
-            elif row.get("gives") == "level":
-                ranger = catalog.make(catalog.LEVEL, row["driver"], bus, row)
-                mount = _mount(row)
-                depth = row.get("measures") == "depth" or row["driver"] == "current_loop"
-            else:
-                others.append((catalog.make(catalog.OTHERS, row["driver"], bus, row), row["bus"]))
-        if not self._battery:
-            raise ValueError("a station needs a sensor with driver battery")
-        if ranger:
-            median_of = station.get("rise_median_of", 1)
-            self.gauge = Gauge(ranger, self._battery, self.settings, self._sounder, mount, depth, median_of)
-            if station.get("care"):
-                from node.care import Care
-
-                self._care = Care(station["care"], self.gauge)
-        if others or station.get("tank"):
-            from node import rounds
-
-            self.survey = rounds.compose(station, others, self.settings, self.gauge, ports.outputs)
-            battery = None if ranger else self._battery
-            self._rounds = rounds.Rounds(self, self.survey, self._books, battery)
-        if not ranger and not others:
-            raise ValueError("a station needs a sensor besides its battery")
-
     def configure(self):
         if self.gauge:
             self.gauge.configure()
         if self.survey:
             self.survey.configure()
+        if not self._power or not self.settings.get(S.POWER_PROFILE):
+            self.duty = None
+        elif not self.duty:
+            from node.duty import Duty
+
+            self.duty = Duty(self, self._books)
+
+    def _woken(self):
+        from node import frozen
+
+        return frozen.thaw(self, self._power.memory())
+
+    def rest(self, now_ms):
+        """How many milliseconds the board may sleep deep; 0: stay awake."""
+        return self.duty.rest(now_ms) if self.duty else 0
+
+    def freeze(self):
+        """What is to be kept while it does; b"": it can't be, so stay awake."""
+        from node import frozen
+
+        return frozen.freeze(self)
+
+    @property
+    def radio(self):
+        """Whether a network is wanted."""
+        return not self.duty or self.duty.phase > 0
 
     @property
     def last_sample_ms(self):
         return (self.gauge or self.survey).last_sample_ms
+
+    @property
+    def alive_ms(self):
+        """When sampling last came to something: a gauge decided, or another station's sensor was asked. The watchdog's meals hang on it."""
+        return self._alive_ms if self.gauge else self.survey.last_sample_ms
 
     @property
     def interval_ms(self):
@@ -182,8 +232,14 @@ class App:
 
     def step(self, now_ms):
         """Milliseconds until the station next has work. Bytes on link or console are a reason to step before."""
-        own = self.measure(now_ms)
-        other = self.talk(now_ms)
+        try:
+            own = self.measure(now_ms)
+        except Exception as error:  # a defect of ours: told, and sampling goes on
+            own = self.faults.measuring(error, now_ms)
+        try:
+            other = self.talk(now_ms)
+        except Exception as error:
+            other = self.faults.talking(error, now_ms)
         return own if own < other else other
 
     def measure(self, now_ms):
@@ -191,6 +247,8 @@ class App:
         self._books.uptime.advance(now_ms)
         if self.now_ms < 0:
             self.begin()
+            if self._lasting:
+                self._lasting.keep(now_ms)
         self.now_ms = now_ms
         try:
             writing = self._listen()  # first: what was typed shows in this step's sound
@@ -208,38 +266,39 @@ class App:
             wait = min(wait, self._step_survey(now_ms))
         self._decided = decided
         if decided or writing or self.survey:
-            self._keep_alarm()
+            self._keep_alarm(now_ms)
+        if decided or self._alive_ms < 0:
+            self._alive_ms = now_ms
+            if self._faults and not self.survey:
+                self._faults.sampled()
+        if self.drill and not self._sounder.drill:
+            self.drill.tell()
+            self.drill = None
+        if self._faults:
+            self._faults.step(now_ms)
         if self._led:
             self._light()
         return _CONSOLE_MS if writing and wait > _CONSOLE_MS else wait
 
-    def _keep_alarm(self):
-        """States and acknowledgements outlive a reset: written when they change, which is seldom."""
-        key = 0
-        for alarm in self._alarms:
-            key = key << 4 | alarm.state << 2 | alarm.acknowledged
-        if key != self._kept and self._recovered:
-            try:
-                self.storage.replace(_ALARM_FILE, b"%d %d" % (len(self._alarms), key))
-                self._kept = key
-            except OSError:
-                self._books.storage_bad = True
+    def _keep_alarm(self, now_ms):
+        """What is alarmed, acknowledged or shelved outlives a reset."""
+        if not self._lasting:
+            for alarm in self._alarms:
+                if alarm.state or alarm.acknowledged or alarm.shelved_s(now_ms) or (self.gauge and self.gauge.rising):
+                    from node.lasting import Lasting
+
+                    self._lasting = Lasting(self, self._alarms, self._books)
+                    break
+        if self._lasting and self._recovered:
+            self._lasting.keep(now_ms)
 
     def _resume(self):
-        """A reset is no reason to fall silent: what was alarmed still is, until the water is seen to be down."""
-        try:
-            count, key = [int(word) for word in self.storage.read(_ALARM_FILE, 0, 24).split()]
-        except (OSError, ValueError):
-            return
-        if count != len(self._alarms) or not 0 <= key < 1 << 4 * count:
-            return
-        self._kept = key
-        for alarm in reversed(self._alarms):
-            alarm.resume(key >> 2 & 3, key & 3)
-            key >>= 4
-            self._told_state = max(self._told_state, alarm.state)
-        if self.gauge:
-            self.gauge.state = self.gauge.alarm.state
+        """A reset is no reason to fall silent."""
+        if self.storage.size(_ALARM_FILE):
+            from node.lasting import Lasting
+
+            self._lasting = Lasting(self, self._alarms, self._books)
+            self._told_state, self._told_rising = self._lasting.resume(self.now_ms)
 
     def _light(self):
         """The LED: lit while a sample is taken, and as long as anything is alarmed."""
@@ -250,9 +309,12 @@ class App:
             self._led.set(lit)
 
     def _step_survey(self, now_ms):
-        survey = self.survey
-        self._rounds.step(now_ms)
+        survey, hearing = self.survey, self._rounds.hearing
+        if self._rounds.step(now_ms) and self._faults:
+            self._faults.sampled()
         wait = survey.due_in(now_ms)
+        if hearing:
+            wait = min(wait, hearing.step(now_ms))
         sounding = survey.sounding(now_ms)
         if self.gauge:
             self.gauge.others = sounding
@@ -263,14 +325,20 @@ class App:
 
     def talk(self, now_ms):
         """Whatever the network allows; its milliseconds may be another clock's. Storage that can't be read is no reason to stop."""
+        wait = 1000
         try:
-            return self.uplink.step(now_ms, self._calm(now_ms)) if self.uplink else 1000
+            if self.uplink:
+                wait = (self.duty.talk if self.duty else self.uplink.step)(now_ms, self._calm(now_ms))
         except OSError:
-            self._books.storage_bad = True
-            return 1000
+            self._books.fail()
         except ValueError:
             self.defects += 1  # a message that can't be made: the next step goes on behind it
-            return 1000
+        finally:  # a trial ends whatever becomes of the link
+            if self._networking:
+                self._networking.step(self.uplink)
+            if self.update:
+                wait = min(wait, self.update.step(now_ms))
+        return wait
 
     def _calm(self, now_ms):
         """Whether the link may keep the processor for a while (a TLS key exchange takes about 2 s): no burst runs, no crossing waits."""
@@ -323,10 +391,10 @@ class App:
         self.tell_state(level)
         if gauge.rising != self._told_rising and self._books.event((M.RISE_ALARM, 0, gauge.rising), level, rise):
             self._told_rising = gauge.rising
-        if gauge.failures >= _FAULT_AFTER and not self._sensor_bad:
-            self._sensor_bad = self._books.event((M.SENSOR, 0, 0), (M.SENSOR_OF, 0, 0), (M.REASON, 0, gauge.reason))
-        elif self._sensor_bad and not gauge.failures:
-            self._sensor_bad = not self._books.event((M.SENSOR, 0, 1), (M.SENSOR_OF, 0, 0))
+        if gauge.failures >= _FAULT_AFTER and not self.level_bad:
+            self.level_bad = self._books.event((M.SENSOR, 0, 0), (M.SENSOR_OF, 0, 0), (M.REASON, 0, gauge.reason))
+        elif self.level_bad and not gauge.failures:
+            self.level_bad = not self._books.event((M.SENSOR, 0, 1), (M.SENSOR_OF, 0, 0))
 
     def tell_state(self, level):
         """One state for the whole station: the highest of its alarms, told with the quantity that made it, or that has fallen.
@@ -352,22 +420,3 @@ class App:
         if self._books.event((M.ALARM, 0, state), (M.ALARM_FROM, 0, old), *about):
             self._told_state = state
             self._told_by = maker
-
-    def save(self, values, revision):
-        """The settings onto flash. OSError: what was saved before still counts."""
-        if not self._recovered:
-            raise OSError("what was saved before has not been read yet")
-        from node.core import copies
-
-        if not copies.save(self.storage, self.settings, values, revision):
-            self._ailing = self._ailing or S.LAGGING
-
-    def refuse(self, why):
-        """Count what came through the gateway and is not carried out; a flood of it does not fill the journal."""
-        self.refused += 1
-        seconds = self._books.uptime.seconds
-        if self._refused_at < 0 or seconds - self._refused_at >= _REFUSED_EVERY_S:
-            from node.core import happenings
-
-            if self._books.tell(why, (happenings.REFUSED, 0)):
-                self._refused_at = seconds

@@ -46,7 +46,9 @@ class Books:
         self._doubted_at = -_DOUBT_EVERY_S
         self._kept_s = 0
         self.storage_bad = False
+        self.flash_errors = 0  # since the boot
         self._damaged = 0  # places in the journal, as told
+        self.memory_bad = 0  # the RTC's, after a sleep (node.frozen)
 
     def open(self):
         """Recover the journal and give this boot its number. False when storage does not answer."""
@@ -54,7 +56,7 @@ class Books:
             logs = journal.open_logs(self._storage, 0)
             _count_boot(self._storage, logs)
         except OSError:
-            self.storage_bad = True
+            self.fail()
             return False
         self.logs = logs
         if self._judges:
@@ -68,6 +70,11 @@ class Books:
             return
         if self._kept_s:
             self._clock.floor(self._kept_s)
+
+    def fail(self):
+        """Storage did not do what it was asked."""
+        self.storage_bad = True
+        self.flash_errors += 1
 
     def moment(self):
         """(flags, seconds, ms) for a record made now; since 1970 once the time is known, never going back."""
@@ -93,7 +100,7 @@ class Books:
                 return True
         except OSError:
             pass
-        self.storage_bad = True
+        self.fail()
         return False
 
     def event(self, *points):
@@ -138,7 +145,7 @@ class Books:
             try:
                 self._storage.replace(_CLOCK_FILE, b"%d" % moment[1])
             except OSError:
-                self.storage_bad = True
+                self.fail()
 
     def settle(self):
         """Declare what was lost to the ring's bound, and tell of storage that failed."""
@@ -152,9 +159,14 @@ class Books:
                 log.given_up.pop(0)
         if damaged != self._damaged:
             self._damaged = damaged
-            self.storage_bad = True
+            self.fail()
         if self.storage_bad and self.event((M.STORAGE, 0, 0)):
             self.storage_bad = False
+        if self.memory_bad:
+            from node.core.happenings import RTC_MEMORY
+
+            if self.event((RTC_MEMORY, 0, self.memory_bad - 1)):
+                self.memory_bad = 0
 
     def _fix_time(self, moment):
         back = self.uptime.seconds - _FIX_MOST_S

@@ -13,6 +13,7 @@ _COUNTER_FILE = "counter"
 _ID_MOST = 32
 _MOST = 2147483647
 _SHELVED_MOST_S = 86400
+_REFUSED_EVERY_S = 600
 
 
 def _whole(value, what, most=_MOST):
@@ -57,7 +58,7 @@ class Orders:
         if problem:
             raise ValueError(problem)
         revision = revision or settings.revision + 1
-        app.save(values, revision)
+        self._save(values, revision)
         changes = settings.apply(revision)
         app.configure()
         for i, old, new in changes:
@@ -80,6 +81,39 @@ class Orders:
             if values[S.RISE_LIMIT] and 2 * values[S.SAMPLE_INTERVAL] > values[S.RISE_WINDOW]:
                 return "rise.window must hold two samples: at least twice sample.interval, or rise.limit 0"
         return None
+
+    def _save(self, values, revision):
+        """The settings onto flash. OSError: what was saved before still counts."""
+        app = self._app
+        if not app._recovered:
+            raise OSError("what was saved before has not been read yet")
+        from node.core import copies
+
+        if not copies.save(app.storage, app.settings, values, revision):
+            app._ailing = app._ailing or S.LAGGING
+
+    def drill(self, state):
+        """Sound the siren as for `state`, in a drill's rhythm. ValueError: not now."""
+        from node.drill import Drill
+
+        app = self._app
+        app.drill = Drill(app, self._books, app._sounder, app._rounds and app._rounds.hearing, state)
+
+    def reboot(self):
+        """The outer loop's to do; also out of safe mode."""
+        if self._app.safe:
+            self._app.faults.leave()
+        self._app.reboot_wanted = True
+
+    def refuse(self, why):
+        """Count what came through the gateway and is not carried out; a flood of it does not fill the journal."""
+        app, seconds = self._app, self._books.uptime.seconds
+        app.refused += 1
+        if app._refused_at < 0 or seconds - app._refused_at >= _REFUSED_EVERY_S:
+            from node.core import happenings
+
+            if self._books.tell(why, (happenings.REFUSED, 0)):
+                app._refused_at = seconds
 
     def acknowledge(self, who=CONSOLE):
         for each in (self._app.gauge, self._app.survey):
@@ -138,7 +172,7 @@ class Orders:
         except OSError:
             problem = "storage does not take it"
         if problem:
-            self._app.refuse(problem)
+            self.refuse(problem)
             self._reply(name, "refused", problem)
         else:
             self._reply(name, "done", "")
@@ -172,9 +206,9 @@ class Orders:
         elif do == "shelve":
             self.shelve(_whole(number, "with", _SHELVED_MOST_S))
         elif do == "drill":
-            app.drill(_whole(number, "with", 3))
+            self.drill(_whole(number, "with", 3))
         elif do == "reboot":
-            app.reboot_wanted = True
+            self.reboot()
         elif do == "status":
             app.uplink.tell_status()
         else:
@@ -202,9 +236,9 @@ class Orders:
                 settings.staged[i] = S.validate(settings.rows[i], word)
             self.keep(settings, GATEWAY, revision)
         except OSError:
-            self._app.refuse("desired %d: storage does not take it" % revision)
+            self.refuse("desired %d: storage does not take it" % revision)
         except (ValueError, KeyError) as problem:
-            self._app.refuse("desired %d: %s" % (revision, problem.args[0] if problem.args else "unusable"))
+            self.refuse("desired %d: %s" % (revision, problem.args[0] if problem.args else "unusable"))
         finally:
             settings.staged = typed
 

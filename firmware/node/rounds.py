@@ -54,6 +54,16 @@ class Rounds:
         self._books = books
         self._battery = battery
         self._untold: list = []
+        self.hearing = None
+
+    def listen(self, sounder):
+        """Prove the siren, where its current is measured."""
+        for sensor in self.survey.sensors:
+            if Q.SIREN_CURRENT in sensor.ids:
+                from node.hearing import Hearing
+
+                place = sensor.ids.index(Q.SIREN_CURRENT)
+                self.hearing = Hearing(sensor, place, self.survey, sounder, self._app.settings, self._books)
 
     def step(self, now_ms):
         """True when a round was completed and recorded: in records of up to 20 points."""

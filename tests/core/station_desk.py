@@ -11,7 +11,7 @@ from tests.core.fake_broker import LIFE, Broker
 
 WRAP = 1 << 30
 STATION = {
-    "node": "dr01", "district": "demo", "life": LIFE, "seed": 7, "reset": "watchdog",
+    "node": "dr01", "district": "demo", "life": LIFE, "seed": 7, "reset": "soft",
     "sensors": [{"driver": "a02yyuw", "bus": "uart1", "gives": "level"},
                 {"driver": "battery", "bus": "adc1", "gives": "battery", "ratio_milli": 5700}],
     "settings": {"level.alert": 600, "level.warning": 1000, "level.danger": 1500, "sensor.height": 4500},

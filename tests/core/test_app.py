@@ -503,7 +503,7 @@ def test_q1_is_the_final_flag_of_the_record_before(report, trouble):
 
 def test_a_reset_is_told_by_name():
     desk = calm()
-    assert desk.events("boot")[0].values["boot"] == 2
+    assert desk.events("boot")[0].values["boot"] == 3
     desk.station = dict(STATION, reset="something new")
     desk.boot()
     desk.run(MINUTE)

@@ -263,6 +263,11 @@ class RiseAlarm:
         self._bursts = 0
         self.confirming = False
 
+    def resume(self, base):
+        """After a reset: it had risen this far above `base`, which stays in the window as if it had been seen just now."""
+        self.state = 1
+        self._keep(base, 0)
+
     def update(self, value, flag, t_s, previous_final=1):
         """The state after this burst; `t_s`: monotonic seconds, `previous_final`: the final flag of the burst before
         (`Quality`)."""

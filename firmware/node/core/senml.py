@@ -102,10 +102,10 @@ def encode(base_name, life, boot, prev_boot, prev_seq, record):
     return pack + "]"
 
 
-def status(base_name, life, when, boot, state, version):
-    """The retained `status`. The last will says only what is true at any time: `when` None."""
+def status(base_name, life, when, boot, state, version, more=""):
+    """The retained `status`. The last will says only what is true at any time: `when` None. `more`: further entries."""
     if when is None:
         return '[{"bn":"%s","life":"%s","n":"state","vs":"%s"}]' % (base_name, life, state)
-    return '[{"bn":"%s",%s,"life":"%s","boot":%d,"n":"state","vs":"%s"},{"n":"version","vs":"%s"}]' % (
-        base_name, when, life, boot, state, version,
+    return '[{"bn":"%s",%s,"life":"%s","boot":%d,"n":"state","vs":"%s"},{"n":"version","vs":"%s"}%s]' % (
+        base_name, when, life, boot, state, version, more,
     )  # fmt: skip

@@ -14,8 +14,9 @@ class Sounder:
         self._strobe = strobe
         self._sounding = 0
         self._audible = 0  # the state whose pattern the siren follows, 0: none
-        self._siren_on = 0
+        self.siren_on = 0
         self._since = 0
+        self.drill = None  # what the siren follows while nothing is alarmed (node.drill)
         siren.set(0)
         strobe.set(0)
 
@@ -25,6 +26,12 @@ class Sounder:
             if (state > 0) != (self._sounding > 0):
                 self._strobe.set(1 if state else 0)
             self._sounding = state
+        if self.drill:
+            if self.drill.ended(state, now_ms):
+                self.drill = None
+            else:
+                self._switch(self.drill.on(now_ms))
+                return
         audible = state if state >= siren_from else 0
         if audible != self._audible:
             if audible > self._audible:
@@ -38,12 +45,17 @@ class Sounder:
                 self._since = now_ms
                 gone = 0
             on = 1 if gone < pattern[0] else 0
-        if on != self._siren_on:
-            self._siren_on = on
+        self._switch(on)
+
+    def _switch(self, on):
+        if on != self.siren_on:
+            self.siren_on = on
             self._siren.set(on)
 
     def due_in(self, now_ms):
         """Milliseconds until the siren changes by itself; -1 when it does not."""
+        if self.drill:
+            return self.drill.due_in(now_ms)
         if not self._audible:
             return -1
         pattern = PATTERNS[self._audible]
