@@ -3,6 +3,7 @@
 What can't be started is given up for the other slot, once; what neither can do is said in a sentence.
 """
 
+import json
 import sys
 
 import machine
@@ -26,8 +27,18 @@ def start():
     except Exception as e:  # of a slot's code anything may come
         sys.print_exception(e)
         came_up = False
-    if not came_up and give_up(slot):
+    if not came_up and described() and give_up(slot):
         machine.reset()
+
+
+def described():
+    """Without a description nothing can start, whatever the slot."""
+    try:
+        with open("station.json") as file:
+            json.load(file)
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def give_up(slot):
