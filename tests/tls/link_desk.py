@@ -14,6 +14,9 @@ from node.esp32 import secure
 from node.esp32.link import Link
 
 class Clock:
+    def certificate_refused(self):
+        pass
+
     def ticks_ms(self):
         return time.ticks_ms() * {speed} % (1 << 30)
 

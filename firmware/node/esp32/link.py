@@ -221,6 +221,8 @@ class Link:
             self._vain += 1
         elif reason != "no network":
             self._vain = 0
+        if reason == "certificate":
+            self._clock.certificate_refused()  # the time by which it was judged may be a lie
         self._name.stale()
         self._drop()
 
