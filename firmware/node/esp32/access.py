@@ -88,7 +88,7 @@ class Wifi:
     def signal(self) -> int:
         try:
             return self._wlan.status("rssi")
-        except OSError:
+        except (OSError, RuntimeError):
             return 0
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class Wifi:
             self._asked = True
             self._only = self._known is not None
             self._since = -1
-        except OSError:
+        except (OSError, RuntimeError):
             pass  # the radio was busy: asked again with the next look
 
     def _start_over(self) -> None:
@@ -114,7 +114,7 @@ class Wifi:
         self._only = self._asked = False
         try:
             self._wlan.disconnect()
-        except OSError:
+        except (OSError, RuntimeError):
             pass
 
     def _recall(self):

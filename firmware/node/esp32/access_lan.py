@@ -35,7 +35,7 @@ class Lan:
                 lan = network.LAN(0, phy_addr=self._addr, **self._given)
                 lan.active(True)
                 self._lan = lan
-            except OSError:
+            except (OSError, RuntimeError):
                 pass  # tried again with the next connection
 
     def name_server(self) -> str:

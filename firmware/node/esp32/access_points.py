@@ -14,7 +14,7 @@ def strongest(wlan, ssid: bytes, path: str):
                 best = found
         if best:
             _keep(path, b"%s %d %s" % (binascii.hexlify(best[1]), best[2], ssid))
-    except OSError:
+    except (OSError, RuntimeError):
         pass  # the radio was busy, or flash is full: it goes without
     return bytes(best[1]) if best else None
 

@@ -30,7 +30,7 @@ class WLAN:
     def connect(self, ssid, key, bssid=None):
         if WLAN.busy:
             WLAN.busy -= 1
-            raise OSError("Wifi Internal State Error")
+            raise OSError("Wifi Internal State Error") if WLAN.busy else RuntimeError("Wifi Unknown Error 0x3006")
         WLAN.asked.append((ssid, bssid))
         WLAN._wanted = (ssid.encode(), key, bssid)
 
