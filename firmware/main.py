@@ -10,7 +10,7 @@ import micropython
 
 from node.app import App
 from node.core.clock import diff
-from node.esp32 import buses, outputs
+from node.esp32 import access, buses, flash_slots, outputs
 from node.esp32.clock import Clock
 from node.esp32.console import Console
 from node.esp32.link import Link
@@ -29,10 +29,12 @@ class Ports:
     def __init__(self, station: dict, root: str):
         pins = station["pins"]
         self.outputs = outputs.build(pins)  # first: the siren's pin is low from here on
-        self.clock = Clock(**station.get("time", {}))
+        self.clock = Clock(commissioned=station.get("commissioned", 0), **station.get("time", {}))
         self.buses = buses.build(pins)
         self.storage = Storage(root + "data")
-        self.link = Link(self.clock, station.get("wifi", {}), station.get("broker", {}))
+        self.slots = flash_slots.build(self.storage, root)
+        self.access = access.build(self.clock, station, root + "data")
+        self.link = Link(self.clock, self.access, station.get("broker", {}), root)
         self.console = Console()
 
 
@@ -69,8 +71,8 @@ def turn(app, ports, watchdog, steps: int | None) -> None:
         now = clock.ticks_ms()
         try:
             due = app.step(now)
-            if ports.link.join():
-                clock.poll(clock.ticks_ms(), ports.link.name_server())
+            if ports.access.up():
+                clock.poll(clock.ticks_ms(), ports.access.name_server())
         except Exception as e:
             # A defect of ours. Say so and go on; if sampling stays away the watchdog goes hungry and resets the board.
             sys.print_exception(e)
@@ -90,17 +92,22 @@ def idle(app, ports, watchdog, since: int, due_in_ms: int) -> None:
         left = due_in_ms - diff(now, since)
         if left <= 0 or ports.console.readable() or ports.link.readable():
             return
+        ports.access.up()  # a modem is talked to whatever the app waits for
         time.sleep_ms(min(left, _SLICE_MS))
 
 
-def start() -> None:
+def start() -> bool:
+    """False: there is no station here that could run."""
     memory = machine.RTC().memory
     if memory() == _STAY:
         memory(b"")
         print("waspada: the station is stopped. Ctrl-D starts it again.")
-    elif run(""):
-        memory(_STAY)
-        machine.reset()  # by reset, since a watchdog that has been started can't be stopped
+        return True
+    if not run(""):
+        return False
+    memory(_STAY)
+    machine.reset()  # by reset, since a watchdog that has been started can't be stopped
+    return True
 
 
 if __name__ == "__main__":
