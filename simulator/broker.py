@@ -48,7 +48,7 @@ class Session:
 class Seat:
     """One connection of a station: bytes in, packets out."""
 
-    __slots__ = ("_broker", "_rest", "link", "node", "client_id", "session", "clean", "will")
+    __slots__ = ("_broker", "_rest", "link", "node", "client_id", "session", "clean", "will", "left")
 
     def __init__(self, broker: "Broker", link: Link, node: str) -> None:
         self._broker = broker
@@ -59,6 +59,7 @@ class Seat:
         self.session: Session | None = None
         self.clean = 1
         self.will: tuple[str, bytes, int, int] | None = None
+        self.left = False
 
     def feed(self, data: bytes) -> None:
         if self._rest:
@@ -74,12 +75,18 @@ class Seat:
                 start += length
         except mqtt.MalformedPacket:
             self._broker.leave(self, gracefully=False)
-            self.link.drop(False)
+            if self.link.carries(self):
+                self.link.drop(False)
             return
         self._rest = data[start:] if start < end else b""
 
     def closed(self) -> None:
         self._broker.leave(self, gracefully=False)
+
+    def say(self, data: bytes) -> None:
+        """To the station, while this connection stands: the line may carry another by now."""
+        if self.link.carries(self):
+            self.link.deliver(data)
 
     def _packet(self, data: bytes, start: int, end: int) -> None:
         kind = data[start] >> 4
@@ -95,14 +102,14 @@ class Seat:
                 raise mqtt.MalformedPacket("QoS 2 is not served")
             broker.published(self.node, topic, payload, qos, retain)
             if qos:
-                self.link.deliver(mqtt.puback(packet_id))
+                self.say(mqtt.puback(packet_id))
         elif kind == mqtt.PUBACK:
             session.unacknowledged.pop(mqtt.parse_puback(data, start, end), None)
         elif kind == mqtt.SUBSCRIBE:
             packet_id, filters = mqtt_broker.parse_subscribe(data, start, end)
             broker.subscribe(self, session, packet_id, filters)
         elif kind == mqtt.PINGREQ:
-            self.link.deliver(mqtt.PINGRESP_BYTES)
+            self.say(mqtt.PINGRESP_BYTES)
         elif kind == mqtt.DISCONNECT:
             broker.leave(self, gracefully=True)
         else:
@@ -132,12 +139,17 @@ class Broker:
         self._nodes: dict[Link, str] = {}
         self.away = False
         self.forget = lambda: None  # the intake's part of an outage that forgets
+        self.repeats: Callable[[str], bool] = lambda node: False  # whether a message to this node goes out twice
         self.published_count = 0
         self.connects_in: dict[int, int] = {}  # second -> CONNECTs
 
     def introduce(self, link: Link, node: str) -> None:
         """Whose link that is: the certificate, so to speak."""
         self._nodes[link] = node
+
+    def waiting(self) -> dict[str, int]:
+        """Messages kept for each client: under way, or until it is there again."""
+        return {name: len(one.waiting) + len(one.unacknowledged) for name, one in self._sessions.items()}
 
     # the line
 
@@ -170,12 +182,13 @@ class Broker:
     def _break(self, outage: Outage) -> None:
         self.away = True
         for link, seat in list(self._seats.items()):
-            if seat.session is not None:
-                seat.session.seat = None
+            seat.left = True
             link.drop(outage.silent)
             if outage.silent:
                 self._abandoned.append(link)
         self._seats.clear()
+        for session in self._sessions.values():
+            session.seat = None
         if outage.forgets:
             self._sessions.clear()
             self._retained.clear()
@@ -193,7 +206,8 @@ class Broker:
         if session is not None and session.seat is not None:  # [3.1.4-2] a second connection takes over
             other = session.seat
             self.leave(other, gracefully=False)
-            other.link.drop(False)
+            if other.link.carries(other):
+                other.link.drop(False)
         if session is not None and seat.clean:
             self._end(seat.client_id)
             session = None
@@ -202,16 +216,19 @@ class Broker:
             session = self._sessions[seat.client_id] = Session()
         seat.session = session
         session.seat = seat
-        seat.link.deliver(mqtt_broker.connack(1 if present else 0, 0))
+        seat.say(mqtt_broker.connack(1 if present else 0, 0))
         for packet_id, (topic, payload, retain) in session.unacknowledged.items():
-            seat.link.deliver(mqtt.publish(topic, payload, 1, retain, 1, packet_id))
+            seat.say(mqtt.publish(topic, payload, 1, retain, 1, packet_id))
         waiting, session.waiting = session.waiting, []
         for topic, payload, retain in waiting:
             self._send(session, topic, payload, 1, retain)
 
     def leave(self, seat: Seat, gracefully: bool) -> None:
-        if self._seats.pop(seat.link, None) is None:
+        if seat.left:
             return
+        seat.left = True
+        if self._seats.get(seat.link) is seat:
+            del self._seats[seat.link]
         session, seat.session = seat.session, None
         if session is None:
             return
@@ -237,7 +254,7 @@ class Broker:
                 else:
                     self._exact.setdefault(topic_filter, []).append(session)
             session.filters[topic_filter] = min(qos, 1)
-        seat.link.deliver(mqtt_broker.suback(packet_id, bytes([min(qos, 1) for _, qos in filters])))
+        seat.say(mqtt_broker.suback(packet_id, bytes([min(qos, 1) for _, qos in filters])))
         for topic_filter, qos in filters:
             levels = topic_filter.split("/")
             if "+" not in levels and "#" not in levels:
@@ -279,14 +296,16 @@ class Broker:
         seat = session.seat
         if not qos:
             if seat is not None:
-                seat.link.deliver(mqtt.publish(topic, payload, 0, retain, 0, 0))
+                seat.say(mqtt.publish(topic, payload, 0, retain, 0, 0))
             return
         if seat is None:
             session.waiting.append((topic, payload, retain))
             return
         packet_id = session.next_id()
         session.unacknowledged[packet_id] = (topic, payload, retain)
-        seat.link.deliver(mqtt.publish(topic, payload, 1, retain, 0, packet_id))
+        seat.say(mqtt.publish(topic, payload, 1, retain, 0, packet_id))
+        if self.repeats(seat.node):
+            seat.say(mqtt.publish(topic, payload, 1, retain, 1, packet_id))
 
 
 def matches(pattern: list[str], levels: list[str]) -> bool:

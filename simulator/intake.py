@@ -6,6 +6,7 @@ It commits on a fixed grid of virtual time, not by how much has come, so what on
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from gateway.wire import NAMES
 from simulator.agenda import Moment
 from simulator.broker import Broker
 
@@ -21,6 +22,9 @@ class IngestCore(Protocol):
     def tell_all(self) -> None: ...
 
 
+Messages = list[tuple[str, bytes, int]]
+
+
 class Intake:
     """An actor: at each `commit_ms` it takes and commits all that has come and speaks to the stations; events of a station, and what came
     before them from it, it commits within a second."""
@@ -30,14 +34,18 @@ class Intake:
         self._ingest = ingest
         self._starts_unix_ms = starts_unix_ms
         self._commit_ms = commit_ms
-        self._waiting: dict[str, list[tuple[str, bytes, int]]] = {}  # by the topic without its last word
+        self._waiting: dict[str, Messages] = {}  # by the topic without its last word
         self._urgent: dict[str, None] = {}
         self.soon: Callable[[int], object] = lambda t_ms: None
         self.broker: Broker | None = None
+        # What a bad network makes of a station's messages: those that come now, those that come later.
+        self.mixed: Callable[[str, Messages], tuple[Messages, Messages]] = lambda station, messages: (messages, [])
 
     def received(self, topic: str, payload: bytes, t_ms: int) -> None:
         """The broker has a message for the gateway."""
         station, _, name = topic.rpartition("/")
+        if name not in NAMES:  # it has not subscribed to that
+            return
         waiting = self._waiting.get(station)
         if waiting is None:
             waiting = self._waiting[station] = []
@@ -51,6 +59,16 @@ class Intake:
         self._waiting.clear()
         self._urgent.clear()
         self._ingest.tell_all()
+
+    def start_again(self, ingest: IngestCore) -> None:
+        """The gateway was restarted: what it had not committed the broker brings again, and it tells every station where it stands."""
+        self._ingest = ingest
+        ingest.tell_all()
+
+    @property
+    def waiting(self) -> int:
+        """Messages not committed yet."""
+        return sum(len(messages) for messages in self._waiting.values())
 
     def run(self, t_ms: int) -> int:
         if self.broker is not None and not self.broker.away:
@@ -70,8 +88,13 @@ class Intake:
     def _commit(self, stations: Iterable[str]) -> None:
         starts = self._starts_unix_ms
         take = self._ingest.take
+        later: dict[str, Messages] = {}
         for station in list(stations):
-            for topic, payload, received_ms in self._waiting.pop(station, ()):
+            now, held = self.mixed(station, self._waiting.pop(station, []))
+            if held:
+                later[station] = held
+            for topic, payload, received_ms in now:
                 take(topic, payload, starts + received_ms)
+        self._waiting.update(later)
         self._ingest.flush()
         self._urgent.clear()

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from simulator.agenda import Moment
 
-# The journal's records on flash (firmware/node/core/journal.py), read here on their own: header, then flags, points, seq, seconds, ms.
+# The journal's records on flash (firmware/node/core/journal.py), read here on their own: a header; a record's seq and points stand behind 7 bytes of size,
+# flags and time, in groups of 7 bits, the lowest first.
 _HEADER = struct.Struct("<IIIIII")
-_RECORD = struct.Struct("<BBIIH")
+_RECORD_BYTES = 7
 _MAGIC = 0x314A4157
 STATES = ("normal", "alert", "warning", "danger")
 
@@ -50,10 +51,37 @@ class Notes:
             self.sirens.setdefault(node, []).append((self._moment.t, on))
 
     def append(self, node: str, file: str, data: bytes) -> None:
+        """What was appended to a file, or put in its place."""
         stream = file.rpartition("-")[0]
         if len(data) == _HEADER.size and _HEADER.unpack(data)[0] == _MAGIC:
             self._boots[node, file] = _HEADER.unpack(data)[1]
             return
         boot = self._boots.get((node, file))
         if boot is not None:
-            self.made[node, stream, boot] = _RECORD.unpack_from(data)[2]
+            self.made[node, stream, boot] = numbers(data)[0]
+
+
+def numbers(record: bytes) -> list[int]:
+    """seq of a journal's record, then id, flags and value of each point."""
+    found = []
+    at, end = _RECORD_BYTES, _RECORD_BYTES + (record[0] | (record[1] & 3) << 8)
+    if record[1] >> 2 & 2:  # a text, and its length
+        end -= 2 + int.from_bytes(record[end - 2 : end], "little")
+    while at < end:
+        if len(found) % 3 == 2:
+            found.append(record[at])
+            at += 1
+            continue
+        number = shift = 0
+        while True:
+            number |= (record[at] & 127) << shift
+            at += 1
+            if record[at - 1] < 128:
+                break
+            shift += 7
+        found.append(number)
+    for i in range(1, len(found), 3):
+        if found[i] & 1:
+            found[i + 2] = -found[i + 2]
+        found[i] >>= 1
+    return found

@@ -12,8 +12,19 @@ from msgspec import Meta
 
 from node.core import limits, settings
 from simulator.errors import InputError
+from simulator.fault_tables import (
+    ClockTable,
+    CrashTable,
+    FlashTable,
+    LinkTable,
+    OrderTable,
+    PacketsTable,
+    ResetTable,
+    RestoreTable,
+)
 from simulator.tables import WATERS, Name, Natural, SpanTable, Table, WorldTable
 
+_OWN = ("name", "folder", "kinds")
 SHIPPED = Path(__file__).parent / "scenarios"
 BUILT_IN_HEIGHT_MM = 4500
 
@@ -70,11 +81,6 @@ class OutageTable(Table):
     forgets: bool = False
 
 
-class ResetTable(Table):
-    node: Name
-    at_s: Annotated[int, Meta(ge=1)]
-
-
 class Scenario(Table):
     about: str
     start: datetime.datetime
@@ -90,9 +96,18 @@ class Scenario(Table):
     outages: list[OutageTable] = []
     spans: list[SpanTable] = []
     resets: list[ResetTable] = []
+    tls: bool = False  # stations open their links by a handshake
+    links: list[LinkTable] = []
+    packets: list[PacketsTable] = []
+    clocks: list[ClockTable] = []
+    flash: list[FlashTable] = []
+    restores: list[RestoreTable] = []
+    orders: list[OrderTable] = []
+    crashes: list[CrashTable] = []
     world: WorldTable = msgspec.field(default_factory=WorldTable)
     name: str = ""
     folder: str = ""
+    kinds: list[str] = []  # of fault, of a scenario that was drawn
 
     @property
     def span_ms(self) -> int:
@@ -114,11 +129,15 @@ def unix_ms(moment: datetime.datetime) -> int:
 
 
 def shipped() -> list[str]:
-    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    return sorted(["chaos", *(path.stem for path in SHIPPED.glob("*.toml"))])
 
 
-def load(name: str) -> Scenario:
-    """A shipped scenario by its name, or a TOML file by its path."""
+def load(name: str, seed: int | None = None) -> Scenario:
+    """A shipped scenario by its name, or a TOML file by its path; the seed is what `chaos` is drawn from."""
+    if name == "chaos":
+        from simulator.chaos import draw
+
+        return draw(1 if seed is None else seed)
     path = SHIPPED / f"{name}.toml" if name in shipped() else Path(name)
     try:
         text = path.read_text(encoding="utf-8")
@@ -134,7 +153,7 @@ def parse(text: str, path: Path) -> Scenario:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not TOML: {error}") from error
-    for own in ("name", "folder"):
+    for own in _OWN:
         if own in raw:
             raise InputError(f"{path}{_line(text, own)}: '{own}' is the file's own, leave it out")
     try:
@@ -166,7 +185,7 @@ def _contradiction(scenario: Scenario) -> tuple[str, str] | None:
             settings.Settings(table.settings, limits.ROWS if table.station else settings.ROWS)
         except (KeyError, ValueError) as error:
             return next(iter(table.settings), "settings"), f"stations.settings: {error.args[0]}"
-    for node in [span.node for span in scenario.spans] + [reset.node for reset in scenario.resets]:
+    for node in _named(scenario):
         if node not in seen:
             return node, f"no node '{node}'; there are {', '.join(sorted(seen))}"
     until_s = 0
@@ -175,6 +194,20 @@ def _contradiction(scenario: Scenario) -> tuple[str, str] | None:
             return "outages", "outages overlap; each must begin after the one before has ended"
         until_s = outage.from_s + outage.for_s
     return None
+
+
+def _named(scenario: Scenario) -> list[str]:
+    """Every station that something befalls."""
+    tables = (
+        scenario.spans,
+        scenario.resets,
+        scenario.links,
+        scenario.clocks,
+        scenario.flash,
+        scenario.orders,
+        scenario.crashes,
+    )
+    return [row.node for rows in tables for row in rows]
 
 
 def _key_of(message: str) -> str:
@@ -209,7 +242,7 @@ def _fields_at(table: Any, where: str) -> list[str]:
             table = msgspec.structs.fields(table)[[f.name for f in msgspec.structs.fields(table)].index(part)].type
     while get_origin(table) in (Annotated, UnionType, list, dict):
         table = get_args(table)[0 if get_origin(table) in (Annotated, UnionType) else -1]
-    return [f.name for f in msgspec.structs.fields(table) if f.name not in ("name", "folder")]
+    return [f.name for f in msgspec.structs.fields(table) if f.name not in _OWN]
 
 
 def _line(text: str, key: str) -> str:

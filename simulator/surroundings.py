@@ -48,6 +48,21 @@ def tank(scenario: Scenario) -> River:
     return _sampled(scenario, lambda t_ms: middle + swing * sine_ppm(t_ms * TURN // period_ms) // 1_000_000)
 
 
+def flood(scenario: Scenario) -> River:
+    """Waves on a base, the highest of them where they meet; straight between minutes."""
+    table = scenario.world.flood
+    until_s = scenario.hours * 3600 + scenario.drain_s
+    points = [table.base_mm] * (until_s // 60 + 2)
+    for begin, rises, falls, height in table.waves:
+        for i in range(begin // 60, min(len(points), (begin + rises + falls) // 60 + 2)):
+            gone = i * 60 - begin
+            share = (
+                gone * height // max(1, rises) if gone < rises else height - (gone - rises) * height // max(1, falls)
+            )
+            points[i] = max(points[i], table.base_mm + share)
+    return River(points, 60_000)
+
+
 def _sampled(scenario: Scenario, at: Truth) -> River:
     until_ms = scenario.span_ms + scenario.drain_s * 1000
     return River([at(t) for t in range(0, until_ms + 2 * _STEP_MS, _STEP_MS)], _STEP_MS)

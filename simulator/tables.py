@@ -11,7 +11,7 @@ Natural = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Spell = Annotated[list[Natural], Meta(min_length=2, max_length=2)]  # from, for; seconds
 Episode = Annotated[list[Natural], Meta(min_length=3, max_length=3)]  # from, for (seconds), how much at its height
-WATERS = ("tide", "tank")  # what a station's `series` may say instead of a recorded one
+WATERS = ("tide", "tank", "flood")  # what a station's `series` may say instead of a recorded one
 SPAN_KINDS = ("unplugged", "garbage", "wrong_chip", "bus_low", "silent", "storage")
 
 
@@ -92,6 +92,16 @@ class TankTable(Table):
     period_s: Positive = 86_400
 
 
+Wave = Annotated[list[Natural], Meta(min_length=4, max_length=4)]  # from, rises for, falls for (seconds), how high (mm)
+
+
+class FloodTable(Table):
+    """A river that stands at `base_mm` but for these waves, straight up and straight down."""
+
+    base_mm: Natural = 200
+    waves: list[Wave] = []
+
+
 class AirTable(Table):
     """`smoke` in 0.1 ug/m3 of PM2.5, `crowds` in ppm of CO2: (from, for, how much more at the height)."""
 
@@ -128,6 +138,7 @@ class WorldTable(Table):
     rain: RainTable = msgspec.field(default_factory=RainTable)
     tide: TideTable = msgspec.field(default_factory=TideTable)
     tank: TankTable = msgspec.field(default_factory=TankTable)
+    flood: FloodTable = msgspec.field(default_factory=FloodTable)
     air: AirTable = msgspec.field(default_factory=AirTable)
     sun: SunTable = msgspec.field(default_factory=SunTable)
     lid_open: list[Spell] = []

@@ -1,4 +1,4 @@
-"""Flash in memory. What `append` and `replace` were given is there when they return; nothing else ever is."""
+"""Flash in memory. What `append` and `replace` were given is there when they return; nothing else ever is, but for what a power cut leaves of an append."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,10 @@ from simulator.agenda import Moment
 EIO = 5
 ENOSPC = 28
 CAPACITY_BYTES = 2 * 1024 * 1024  # the file system of a stock 4 MB board
+
+
+class PowerCut(BaseException):
+    """The power went in the middle of a write. No program catches it: it is not there any more."""
 
 
 class Storage:
@@ -25,6 +29,14 @@ class Storage:
         self._appended = appended
         self._free = capacity_bytes
         self._failing_ms = failing_ms
+        self.replaced: Callable[[str, bytes], object] = lambda name, data: None
+        self._cut_in = 0  # the power goes in this write, counted from now; 0: in none
+        self._cut_bits = 0
+        self._cut: Callable[[], object] = lambda: None
+
+    def cut_in(self, write: int, bits: int, cut: Callable[[], object]) -> None:
+        """The power goes in that write from now on, 1 is the next; `bits` say how much of it is done. `cut` is called, then PowerCut is raised."""
+        self._cut_in, self._cut_bits, self._cut = write, bits, cut
 
     def failing(self) -> bool:
         """Whether a write fails now."""
@@ -43,15 +55,28 @@ class Storage:
 
     def append(self, name: str, data: bytes | bytearray | memoryview) -> None:
         self._spend(len(data))
+        kept = len(data)
+        cut = self._cut_in and self._is_cut()
+        if cut:
+            kept = self._cut_bits % (len(data) + 1)
+            self._free += len(data) - kept
         file = self.files.get(name)
         if file is None:
             file = self.files[name] = bytearray()
-        file += data
-        self._appended(name, bytes(data))
+        file += data[:kept]
+        if kept == len(data):
+            self._appended(name, bytes(data))
+        if cut:
+            self._end()
 
     def replace(self, name: str, data: bytes | bytearray | memoryview) -> None:
         self._spend(len(data) - self.size(name))
-        self.files[name] = bytearray(data)
+        cut = self._cut_in and self._is_cut()
+        if not cut or self._cut_bits & 1:
+            self.files[name] = bytearray(data)
+            self.replaced(name, bytes(data))
+        if cut:
+            self._end()
 
     def remove(self, name: str) -> None:
         if self._failing_ms and self.failing():
@@ -60,6 +85,14 @@ class Storage:
         if file is None:
             raise OSError(2, name)
         self._free += len(file)
+
+    def _is_cut(self) -> bool:
+        self._cut_in -= 1
+        return not self._cut_in
+
+    def _end(self) -> None:
+        self._cut()
+        raise PowerCut
 
     def _spend(self, count: int) -> None:
         if self._failing_ms and self.failing():
