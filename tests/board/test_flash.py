@@ -133,6 +133,12 @@ def flash_folder(tmp_path):
     return folder
 
 
+def key_file(folder):
+    path = folder / "city.pub"
+    path.write_text("5eed5eed " + "ff" * 384 + "\n")
+    return path
+
+
 def test_an_empty_board_becomes_a_station(image, station_file, flash_folder):
     with bootloader() as port, PtyBoard(flash_folder, environment(None)) as board:
         cable = Cable(port, board.port)
@@ -147,8 +153,8 @@ def test_an_empty_board_becomes_a_station(image, station_file, flash_folder):
     assert result["first_line"] == "waspada station dr01"
     kept = json.loads((flash_folder / "station.json").read_text())
     assert kept["life"] == result["life"] != "5eed0001"
-    assert not list((flash_folder / "node").rglob("*.py"))
     assert {path.name for path in flash_folder.glob("*.py")} == {"boot.py", "main.py"}
+    assert {path.name for path in (flash_folder / "a").iterdir()} == {"manifest", "node.pack"}
     print(f"{result['files']} files, {result['bytes']} bytes")
 
 
@@ -163,11 +169,15 @@ def test_a_running_station_gets_a_new_application_and_keeps_life_and_journal(sta
             assert time.monotonic() < deadline
             time.sleep(0.1)
         before = {path.name: path.read_bytes() for path in flash_folder.glob("data/readings-*")}
-        done = waspada(board.port, "--station", station_file, "--app-only", "--json")
+        (flash_folder / "data" / "slot.0").write_text("of another application")
+        words = ("--station", station_file, "--app-only", "--json", "--update-key", key_file(flash_folder.parent))
+        done = waspada(board.port, *words)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["life"] == "0badcafe"
     assert json.loads((flash_folder / "station.json").read_text())["life"] == "0badcafe"
-    assert not list((flash_folder / "node").rglob("*.py"))
+    assert not (flash_folder / "node").exists()
+    assert not (flash_folder / "data" / "slot.0").exists()
+    assert (flash_folder / "update.key").read_text().startswith("5eed5eed ff")
     for name, data in before.items():
         assert (flash_folder / "data" / name).read_bytes().startswith(data)
 
@@ -200,6 +210,8 @@ def test_what_can_not_be_flashed_is_refused_before_anything_is_touched(image, st
         (["/dev/ttyNONE9", *station, "--app-only", "--image", image], "either --image FILE or --app-only"),
         (["/dev/ttyNONE9", "--station", broken, "--app-only"], "is not JSON"),
         (["/dev/ttyNONE9", "--station", wrong, "--app-only"], "level.danger must be"),
+        (["/dev/ttyNONE9", *station, "--app-only", "--update-key", broken], "is no public key of RSA-3072"),
+        (["/dev/ttyNONE9", *station, "--app-only", "--update-key", tmp_path / "none"], "can't be read"),
         (["/dev/ttyNONE9", "--app-only"], "--station"),
         (["socket://127.0.0.1:1", *station, "--image", image], "--yes"),
         (["socket://127.0.0.1:1", *station, "--image", image, "--yes"], "the image could not be written"),
