@@ -1,24 +1,41 @@
-"""Wires the board's ports to the app and turns the loop. No logic."""
+"""Wires the board's ports to the app and turns the loop.
+
+The app survives its own defects (node.faults). Here is what is left when even that fails: a station that has run before never ends silent at the
+REPL. It restarts; after some restarts in a row the siren's path runs alone for an hour; where that fails too the strobe says that something is wrong.
+"""
 
 import gc
+import io
 import json
+import os
 import sys
 import time
 
 import machine
 import micropython
 
-from node.app import App
-from node.core.clock import diff
-from node.esp32 import access, buses, flash_slots, outputs
-from node.esp32.clock import Clock
-from node.esp32.console import Console
-from node.esp32.link import Link
-from node.esp32.storage import Storage
-from node.esp32.watchdog import Watchdog
+broken = None
+try:
+    from node.app import App
+    from node.core.clock import add, diff
+    from node.esp32 import access, buses, flash_slots, outputs
+    from node.esp32.clock import Clock
+    from node.esp32.console import Console
+    from node.esp32.link import Link
+    from node.esp32.platform import Platform
+    from node.esp32.storage import Storage
+    from node.esp32.watchdog import Watchdog
+except Exception as e:  # a file that is missing or damaged, a heap that is full
+    broken = e
 
 _SLICE_MS = 20  # the longest sleep before link and console are looked at again
 _AFTER_FAULT_MS = 1000
+_FAULTS_MOST = 5  # steps in a row that raise, until a restart
+_CALM_MS = 5000  # so much time until the next work: the heap is looked at
+_LAST_WORDS_MS = 3000  # from a wish to restart until it is done: what was answered still goes out
+_RESTARTS_MOST = 6  # without a start; a slot on trial is given up after three
+_BARE_S = 3600
+_BLIND_S = 600
 _CAUSES = {
     machine.PWRON_RESET: "power", machine.HARD_RESET: "hard", machine.WDT_RESET: "watchdog", machine.SOFT_RESET: "soft",
 }  # fmt: skip
@@ -36,19 +53,24 @@ class Ports:
         self.access = access.build(self.clock, station, root + "data")
         self.link = Link(self.clock, self.access, station.get("broker", {}), root)
         self.console = Console()
+        self.platform = Platform()
 
 
 def run(root: str, steps: int | None = None) -> bool:
     """Runs the station in `root`station.json, for ever or for so many steps. True: someone asked for the REPL."""
-    ports = None
+    ports = station = None
     try:
         with open(root + "station.json") as file:
             station = json.load(file)
+        if broken:
+            raise broken
         station["reset"] = _CAUSES.get(machine.reset_cause(), "unknown")
         ports = Ports(station, root)
         app = App(station, ports)
         watchdog = Watchdog(station.get("watchdog_s", 60))  # last: it can't be stopped again
-    except (OSError, ValueError, KeyError, TypeError) as e:
+    except Exception as e:
+        if station and has_run(root):
+            return rescue(root, station, e)
         print(
             "No station runs here: %sstation.json %s. Write one: waspada flash PORT --app-only --station FILE"
             % (root, "is missing" if isinstance(e, OSError) and not ports else "can't be used (%r)" % e)
@@ -67,33 +89,106 @@ def run(root: str, steps: int | None = None) -> bool:
 
 def turn(app, ports, watchdog, steps: int | None) -> None:
     clock = ports.clock
+    failed = 0
+    restart_ms = -1
     while not ports.console.repl_wanted and (steps is None or steps > 0):
         now = clock.ticks_ms()
         try:
             due = app.step(now)
-            if ports.access.up():
-                clock.poll(clock.ticks_ms(), ports.access.name_server())
+            failed = 0
         except Exception as e:
-            # A defect of ours. Say so and go on; if sampling stays away the watchdog goes hungry and resets the board.
             sys.print_exception(e)
             gc.collect()
             due = _AFTER_FAULT_MS
+            failed += 1
+            if failed == _FAULTS_MOST:
+                note(ports.storage, e)
+                machine.reset()
+        if app.reboot_wanted and restart_ms < 0:
+            restart_ms = add(now, _LAST_WORDS_MS)
+        if restart_ms >= 0 and diff(restart_ms, now) <= 0:
+            machine.reset()
         if steps is not None:
             steps -= 1
-        idle(app, ports, watchdog, now, due)
+        try:
+            if ports.access.up():
+                clock.poll(clock.ticks_ms(), ports.access.name_server())
+            if due > _CALM_MS:
+                ports.platform.heap_free()
+            idle(app, ports, watchdog, now, due)
+        except Exception as e:  # an adapter's: sampling goes on, and the watchdog judges it
+            sys.print_exception(e)
+            time.sleep_ms(_AFTER_FAULT_MS // 5)
 
 
 def idle(app, ports, watchdog, since: int, due_in_ms: int) -> None:
     """Sleeps until the app has work: what it asked for, or bytes on link or console."""
     while True:
         now = ports.clock.ticks_ms()
-        if diff(now, app.last_sample_ms) < 2 * app.interval_ms:
+        if diff(now, app.alive_ms) < 2 * app.interval_ms:
             watchdog.feed()
         left = due_in_ms - diff(now, since)
         if left <= 0 or ports.console.readable() or ports.link.readable():
             return
         ports.access.up()  # a modem is talked to whatever the app waits for
         time.sleep_ms(min(left, _SLICE_MS))
+
+
+def has_run(root: str) -> bool:
+    try:
+        return "boot" in os.listdir(root + "data")
+    except OSError:
+        return False
+
+
+def note(storage, error) -> None:
+    """The end of its traceback, for the next boot to tell."""
+    text = io.StringIO()
+    sys.print_exception(error, text)
+    try:
+        storage.replace("crash", text.getvalue().strip().encode()[-300:])
+    except OSError:
+        pass
+
+
+def rescue(root: str, station: dict, error) -> bool:
+    """A station that has run here does not start. Does not return but by Ctrl-C."""
+    micropython.kbd_intr(3)
+    sys.print_exception(error)
+    gc.collect()
+    restarts = 1
+    try:
+        from node.esp32.storage import Storage
+
+        storage = Storage(root + "data")
+        note(storage, error)
+        restarts = int(storage.read("ends", 0, 8) or b"0") + 1
+        storage.replace("ends", b"%d" % restarts)
+    except Exception as e:
+        sys.print_exception(e)
+        restarts = _RESTARTS_MOST  # it can't be counted
+    if restarts < _RESTARTS_MOST:
+        time.sleep_ms(_AFTER_FAULT_MS)
+        machine.reset()
+    try:
+        from node.esp32 import bare
+
+        bare.run(station, root, _BARE_S)
+    except Exception as e:
+        sys.print_exception(e)
+        blink(station)
+    machine.reset()
+    return False
+
+
+def blink(station: dict) -> None:
+    """Blind, and not silent about it: no siren, for nobody is to run from water that nobody has seen."""
+    strobe = machine.Pin(station["pins"]["strobe"]["pin"], machine.Pin.OUT, value=0)
+    for _ in range(_BLIND_S // 5):
+        strobe.value(1)
+        time.sleep_ms(1000)
+        strobe.value(0)
+        time.sleep_ms(4000)
 
 
 def start() -> bool:

@@ -61,6 +61,7 @@ class App:
         self.gauge, self._care, self.survey, battery = compose.compose(
             station, ports, self.settings, self._sounder, self.safe
         )
+        compose.forget()
         if self.survey:
             from node.rounds import Rounds
 
@@ -208,9 +209,7 @@ class App:
 
     def freeze(self):
         """What is to be kept while it does; b"": it can't be, so stay awake."""
-        from node import frozen
-
-        return frozen.freeze(self)
+        return self.duty.freeze()
 
     @property
     def radio(self):

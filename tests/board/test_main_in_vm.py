@@ -168,7 +168,7 @@ UNUSABLE = [
     ("{", b"station.json can't be used"),
     ("[]", b"station.json can't be used"),
     ("{}", b"pins"),
-    ('{"pins":{}}', b"siren"),
+    ('{"pins":{}}', b"life"),
 ]
 
 
@@ -189,10 +189,11 @@ def test_a_hungry_watchdog_when_sampling_stays_away(tmp_path):
     code = """
 import main
 class App:
-    last_sample_ms = 0
+    alive_ms = 0
+    reboot_wanted = False
     interval_ms = 300
     def __init__(self, station, ports):
-        self.last_sample_ms = ports.clock.ticks_ms()
+        self.alive_ms = ports.clock.ticks_ms()
     def step(self, now_ms):
         return 50
 main.App = App
@@ -210,7 +211,8 @@ def test_a_step_that_raises_is_reported_and_the_loop_goes_on(tmp_path):
     code = """
 import main
 class App:
-    last_sample_ms = 0
+    alive_ms = 0
+    reboot_wanted = False
     interval_ms = 300
     steps = 0
     def __init__(self, station, ports):
