@@ -1,4 +1,4 @@
-"""A station's journal and settings on real LittleFS, with the power cut at every write. Runs in the MicroPython VM.
+"""A station's journal, settings and alarm on real LittleFS, with the power cut at every write. Runs in the MicroPython VM.
 
 `live` is a life of a station; its `Flash` remembers what it held before each write and with half of that write done, and what the station had
 promised by then (`Owed`). `survive` boots a station from such a state, looks whether every promise holds, lets it go on, and boots it again.
@@ -8,7 +8,8 @@ import os
 import sys
 
 from node import app, books
-from node.core import journal
+from node.core import copies, journal
+from node.core import happenings as H
 from node.core import measurements as M
 from node.core import settings as S
 from node.esp32 import storage
@@ -16,8 +17,8 @@ from node.esp32 import storage
 BLOCKS = 64
 BLOCK = 4096
 ERASED = b"\xff" * BLOCK
-SEGMENT = 250  # bytes: seven readings
-READINGS_SEGMENTS = 5
+SEGMENT = 104  # bytes: four readings, or an event with a text
+READINGS_SEGMENTS = 3
 EVENT_SEGMENTS = 3  # few: the ring gives up its oldest
 HEADER = 24
 KINDS = ("clean", "torn", "twice", "dying", "spell")
@@ -48,6 +49,7 @@ class Owed:
         self.tried = [{}, {}]  # key -> all that may stand there
         self.prev = [{}, {}]  # boot -> the newest key before it
         self.settings = [(1, tuple(S.Settings({}).values))]  # one of these (revision, values)
+        self.alarm = [(0, 0)]  # one of these (state, acknowledged)
         self.boot = 0  # the last that was given to a station
 
     def copy(self):
@@ -56,6 +58,7 @@ class Owed:
         other.tried = [dict(of) for of in self.tried]
         other.prev = [dict(of) for of in self.prev]
         other.settings = self.settings
+        other.alarm = self.alarm
         other.boot = self.boot
         return other
 
@@ -126,14 +129,14 @@ class Clock:
 class Books(books.Books):
     """Writes down what is promised: before an append that it may be there, after it that it is."""
 
-    def append(self, stream, moment, points):
+    def append(self, stream, moment, points, text=b""):
         if not self.logs:
-            return super().append(stream, moment, points)
+            return super().append(stream, moment, points, text)
         flash = self._storage.flash
         log = self.logs[stream]
         before = flash.owed
         owed = flash.owed = before.copy()
-        record = moment + (points,)
+        record = moment + (points, text)
         for ahead in (1, 2):  # 2: the record before may have got there with an error
             key = (log.boot, log.seq + ahead)
             owed.tried[stream][key] = before.tried[stream].get(key, ()) + (record,)
@@ -142,7 +145,7 @@ class Books(books.Books):
         if points[0][0] == M.SETTINGS and points[0][2] == 0:  # what the journal tells is on flash
             owed.settings = [saved for saved in owed.settings if saved[0] >= points[1][2]]
         first = log.first
-        done = super().append(stream, moment, points)
+        done = super().append(stream, moment, points, text)
         owed = flash.owed = owed.copy()
         if log.first == first:
             owed.records[stream] = dict(before.records[stream])
@@ -201,7 +204,19 @@ class Station(app.App):
     def reading(self, number):
         moment = self.begin()
         self._books.append(journal.READINGS, moment, ((M.LEVEL, 2, number), (M.BATTERY, 1, 12610)))
+        if number % 5 == 2:
+            text = b"%d: in node/app.py, " % number * 5
+            self._books.append(journal.EVENT, moment, ((H.CRASH, 0, len(text)),), text)
         self._books.settle()
+
+    def alarmed(self, state, acknowledged):
+        owed = self.flash.owed = self.flash.owed.copy()
+        owed.alarm = owed.alarm + [(state, acknowledged)]
+        self.gauge.alarm.resume(state, acknowledged)
+        self._keep_alarm(0)
+        if self._lasting._kept and self._lasting._kept[0] == state << 2 | acknowledged:
+            owed = self.flash.owed = self.flash.owed.copy()
+            owed.alarm = [(state, acknowledged)]
 
     def keep(self, settings):
         new = (settings.revision + 1, tuple(settings.proposed()))
@@ -246,17 +261,19 @@ class Mounted:
 
 
 def live(flash, station_class):
-    """Two boots: records of both streams over several segments, frees, settings saved."""
+    """Two boots: records of both streams over several segments, some with a text, frees, settings saved, an alarm that comes and goes."""
     for boot in (0, 1):
         if flash.dead:
             return
         with Mounted(flash):
             station = station_class(flash)
-            for number in range(20):
+            for number in range(12):
                 station.reading(number)
                 if number % 4 == 1:
                     station.change(500 + 10 * boot + number)
-                if number == 18 - 9 * boot:
+                if number % 6 == 3:
+                    station.alarmed(1 + number // 6 + boot, number // 6)
+                if number == 10 - 5 * boot:
                     station.committed(journal.READINGS, number - 1)
 
 
@@ -268,7 +285,7 @@ def found(log):
         if not at:
             return
         flags, seq, seconds, ms, points = journal.points_of(at[3])
-        yield (at[0], seq), (at[1], at[2]), (flags, seconds, ms, tuple(points))
+        yield (at[0], seq), (at[1], at[2]), (flags & journal.DATED, seconds, ms, tuple(points), journal.text_of(at[3]))
         cursor.advance(at[3])
 
 
@@ -278,10 +295,18 @@ def check(station):
     demand(station.logs, "the journal did not open")
     demand(not [name for name in os.listdir("data") if name.endswith(".tmp")], "left over:", os.listdir("data"))
     has = (station.settings.revision, tuple(station.settings.values))
-    demand(not station._settings_lost, "settings are damaged")
+    demand(station._ailing in (S.SOUND, S.LAGGING), "settings are damaged")
     demand(has in owed.settings, "settings are neither the old nor the new", has, owed.settings)
+    alarm = station.gauge.alarm
+    demand(
+        (alarm.state, alarm.acknowledged) in owed.alarm,
+        "the alarm is neither the old nor the new",
+        alarm.state,
+        owed.alarm,
+    )
     owed = station.flash.owed = owed.copy()
     owed.settings = [has]
+    owed.alarm = [(alarm.state, alarm.acknowledged)]
     for stream, log in enumerate(station.logs):
         there = {}
         last = (0, 0)
@@ -300,6 +325,18 @@ def check(station):
         owed.tried[stream] = {key: (there[key],) for key in there}
 
 
+def both_copies():
+    """Whether the settings' copies are the same: none where nothing was saved."""
+    copies = []
+    for name in S.COPIES:
+        try:
+            with open("data/" + name, "rb") as file:
+                copies.append(file.read())
+        except OSError:
+            copies.append(b"")
+    return copies[0] == copies[1]
+
+
 def survive(blocks, owed, station_class, cuts=None):
     """Boot, look, go on, boot, look. `cuts` is given those that this could have had."""
     flash = Flash(blocks, owed, cuts=cuts)
@@ -307,8 +344,11 @@ def survive(blocks, owed, station_class, cuts=None):
         station = station_class(flash)
         check(station)
         station.reading(5000)
+        demand(both_copies(), "a copy of the settings was not brought up")
         station.change(300)
-        station.reading(5001)
+        demand(both_copies(), "a copy of the settings was not written")
+        station.alarmed(3, 0)
+        station.reading(5002)
     with Mounted(flash):
         check(station_class(flash))
 
@@ -484,15 +524,47 @@ def freed_newest_first():
 
 def seq_goes_on_after_an_error():
     class Wrong(journal.Log):
-        def append(self, flags, seconds, ms, points):
+        def append(self, flags, seconds, ms, points, text=b""):
             number = self.seq
             try:
-                return super().append(flags, seconds, ms, points)
+                return super().append(flags, seconds, ms, points, text)
             except OSError:
                 self.seq = number + 1
                 raise
 
     return with_log(Wrong)
+
+
+def old_copies_removed_first():
+    """So that there is room."""
+
+    def wrong(store, settings, values, revision):
+        for name in S.COPIES:
+            if name in store.names():
+                store.remove(name)
+        return save(store, settings, values, revision)
+
+    save = copies.save
+    copies.save = wrong
+    return Station
+
+
+def the_first_copy_counts():
+    """Whichever was written last."""
+
+    def wrong(store, settings):
+        for name in S.COPIES:
+            if settings.recover(store.read(name, 0, S.LENGTH_MOST)) and settings.revision > 1:
+                break
+        return S.LAGGING
+
+    S.load = wrong
+    return Station
+
+
+def copies_never_mended():
+    copies.attend = lambda *_: S.SOUND
+    return Station
 
 
 def with_storage(wrong):
@@ -512,6 +584,7 @@ def with_log(wrong):
 PLANTED = (
     right, removed_before_renamed, written_in_place, returns_before_it_is_on_flash, header_after_record,
     boot_number_after_the_records, leftovers_stay, told_before_saved, freed_newest_first, seq_goes_on_after_an_error,
+    old_copies_removed_first, the_first_copy_counts, copies_never_mended,
 )  # fmt: skip
 
 

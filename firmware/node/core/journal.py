@@ -61,7 +61,8 @@ def get_number(record, at):
 class Log:
     """One stream in a ring of `segments_limit` (2 or more) segments. Positions are (segment number, offset); keys are (boot, seq)."""
 
-    def __init__(self, storage, name, boot, segment_bytes, segments_limit):
+    def __init__(self, storage, name, boot, segment_bytes, segments_limit, found=False):
+        """`found`: somebody who remembers sets what is here; else storage is looked through."""
         self._storage = storage
         self._prefix = name + "-"
         self._segment_bytes = segment_bytes
@@ -84,7 +85,8 @@ class Log:
         self._chunk_number = 0
         self._chunk_at = 0
         self.given_up = []  # [boot, first_seq, last_seq] lost to the ring's bound, until declared
-        self._recover()
+        if not found:
+            self._recover()
 
     def _name(self, number):
         return self._prefix + "%08d" % number
@@ -311,9 +313,9 @@ class Cursor:
             if self._number < log.first:
                 self._number = log.first
                 self._offset = 0
-            if not self._offset:
+            if not self._offset or self._head is True:  # True: the place is remembered, its segment is yet to be opened
                 self._head = log.header(self._number)
-                self._offset = HEADER_SIZE
+                self._offset = self._offset or HEADER_SIZE
             if self._head:
                 record = log.record(self._number, self._offset)
                 if record:
@@ -359,11 +361,11 @@ def seq_of(record):
     return get_number(record, RECORD_SIZE)[0]
 
 
-def open_logs(storage, boot, segment_bytes=8188, readings_segments=122, event_segments=20):
+def open_logs(storage, boot, segment_bytes=8188, readings_segments=152, event_segments=20, found=False):
     """Both streams, `[READINGS]` and `[EVENT]`, in two LittleFS blocks a segment: 4096 bytes of a file and 4092 (docs/journal.md)."""
     return [
-        Log(storage, STREAMS[READINGS], boot, segment_bytes, readings_segments),
-        Log(storage, STREAMS[EVENT], boot, segment_bytes, event_segments),
+        Log(storage, STREAMS[READINGS], boot, segment_bytes, readings_segments, found),
+        Log(storage, STREAMS[EVENT], boot, segment_bytes, event_segments, found),
     ]
 
 
