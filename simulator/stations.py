@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from simulator.adapters.buses import Bus
+from simulator import noise
+from simulator.adapters.buses import Bus, Pulses
 from simulator.adapters.clock import WRAP_MASK, Clock
 from simulator.adapters.console import Console
 from simulator.adapters.link import LinkPort
 from simulator.adapters.outputs import Output
-from simulator.adapters.storage import Storage
+from simulator.adapters.platform import Platform
+from simulator.adapters.power import Power
+from simulator.adapters.storage import PowerCut, Storage
 from simulator.adapters.watchdog import Watchdog
 from simulator.agenda import NEVER, Moment
 
 OFF_MS = 2000  # how long a station that is reset stays dark
 IDLE_MS = 3_600_000
+_ASKED_MS = 500  # from a network to a time server's answer
 
 
 class Ports:
@@ -28,7 +32,9 @@ class Ports:
         self.storage = storage
         self.link = link
         self.console = Console()
+        self.power: Power | None = None
         self.watchdog = Watchdog()
+        self.platform = Platform()
 
 
 class Body(Protocol):
@@ -37,6 +43,10 @@ class Body(Protocol):
     def boot(self, station: dict, ports: Ports) -> None: ...
     def step(self, now_ms: int) -> int: ...
     def cut(self) -> None: ...
+
+    def rest(self, now_ms: int) -> int:
+        """Milliseconds of deep sleep that the app wants, its state in the power port and itself gone; 0: it stays awake."""
+        return 0
 
 
 class Station:
@@ -52,24 +62,49 @@ class Station:
         ticks_at_zero: int,
         sync_after_ms: int,
         resets_ms: Sequence[int] = (),
+        write_cuts: Sequence[tuple[int, int]] = (),
+        crashes_ms: Sequence[int] = (),
     ) -> None:
+        """`write_cuts`: (from, n), the power goes in the n-th write from then on. `crashes_ms`: the program raises at its first step from then on."""
         self.node: str = compiled["node"]
         self.compiled = compiled
         self.ports = ports
+        self.power = ports.power = Power(moment)
+        self._asleep_until_ms = -1
         self._moment = moment
         self._body = body
         self._ticks_at_zero = ticks_at_zero
         self._sync_after_ms = sync_after_ms
         self._resets_ms = sorted(resets_ms)
         self._reset_ms = self._resets_ms[0] if self._resets_ms else NEVER
+        self._write_cuts = list(write_cuts)
+        self._crashes_ms = sorted(crashes_ms)
         self._on = False
+        self._knows_time = True  # or asks without being told
+        self.dark_ms: list[tuple[int, int]] = []  # from, until: without power
 
     def run(self, t_ms: int) -> int:
-        if not self._on:
-            self._boot(t_ms)
-        elif t_ms >= self._reset_ms:
+        if 0 <= t_ms < self._asleep_until_ms and t_ms < self._reset_ms:
+            return min(self._asleep_until_ms, self._reset_ms)
+        if self._write_cuts and t_ms >= self._write_cuts[0][0]:
+            at_ms, write = self._write_cuts.pop(0)
+            self.ports.storage.cut_in(write, noise.draw(at_ms, write), self.ports.link.close)
+        try:
+            if not self._on:
+                self._boot(t_ms)
+            elif t_ms >= self._reset_ms:
+                self._resets_ms.pop(0)
+                self._reset_ms = self._resets_ms[0] if self._resets_ms else NEVER
+                return self._cut(t_ms)
+            elif self._asleep_until_ms >= 0:
+                self._wake(t_ms)
+            wait_ms = self._body.step((self._ticks_at_zero + t_ms) & WRAP_MASK)
+        except PowerCut:
             return self._cut(t_ms)
-        wait_ms = self._body.step((self._ticks_at_zero + t_ms) & WRAP_MASK)
+        rest_ms = self._body.rest((self._ticks_at_zero + t_ms) & WRAP_MASK)
+        if rest_ms:
+            return min(self._sleep(rest_ms), self._reset_ms)
+        self._ask_the_time(t_ms)
         next_ms = t_ms + (wait_ms if 0 < wait_ms < IDLE_MS else 1 if wait_ms <= 0 else IDLE_MS)
         return next_ms if next_ms < self._reset_ms else self._reset_ms
 
@@ -80,13 +115,40 @@ class Station:
             self.ports.buses[name].boot()
         self._body.boot(self.compiled, self.ports)
 
+    def _sleep(self, rest_ms: int) -> int:
+        """Only RTC memory and flash are left."""
+        self.ports.link.close()
+        self._asleep_until_ms = self.power.sleep(rest_ms)
+        return self._asleep_until_ms
+
+    def _wake(self, t_ms: int) -> None:
+        """As a boot, but the pulses were counted; what time it is the app knows from its memory, until a network says more."""
+        self._asleep_until_ms = -1
+        self.power.wake()
+        self.ports.clock.synchronise_at(NEVER)
+        self._knows_time = False
+        for name in sorted(self.ports.buses):
+            bus = self.ports.buses[name]
+            if isinstance(bus, Pulses):
+                bus.slept(t_ms - self.power.boot_ms, t_ms, self.power.blind_ms)
+            else:
+                bus.boot()
+        self._body.boot(self.compiled, self.ports)
+
+    def _ask_the_time(self, t_ms: int) -> None:
+        """A station that woke asks as soon as it has a network."""
+        if not self._knows_time and self.ports.link.state():
+            self._knows_time = True
+            self.ports.clock.ask_at(t_ms + _ASKED_MS)
+
     def _cut(self, t_ms: int) -> int:
         """The power goes; the flash stays."""
         self._on = False
-        self._resets_ms.pop(0)
-        self._reset_ms = self._resets_ms[0] if self._resets_ms else NEVER
+        self._asleep_until_ms = -1
+        self.power.restart()
         self._body.cut()
         self.ports.link.close()
         for name in sorted(self.ports.outputs):
             self.ports.outputs[name].set(0)
+        self.dark_ms.append((t_ms, t_ms + OFF_MS))
         return t_ms + OFF_MS

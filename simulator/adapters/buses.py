@@ -14,6 +14,7 @@ from simulator.agenda import Moment
 
 RX_BYTES = 256  # what the ESP32's UART driver keeps unread by default; later bytes are lost
 DEBOUNCE_MS = 100
+CONTACT_MS = 100  # a bucket's reed is closed for about so long at a tip (assumed)
 Spans = tuple[tuple[int, int], ...]  # from, to in virtual milliseconds
 
 
@@ -210,6 +211,30 @@ class Contact(Protocol):
         ...
 
 
+class _Blind:
+    """The time after a wake in which nothing counts, and the look at the pin that ends it."""
+
+    def __init__(self, tips: Tips, blind_ms: int) -> None:
+        self._tips = tips
+        self._blind_ms = blind_ms
+        self._end_ms = -1
+        self._closed_ms = -1
+
+    def begin(self, t_ms: int) -> None:
+        self.hides(t_ms)
+        self._end_ms = max(self._end_ms, t_ms + self._blind_ms)
+        self._closed_ms = -1
+
+    def hides(self, t_ms: int) -> bool:
+        if t_ms < self._end_ms:
+            self._closed_ms = t_ms
+            return True
+        if 0 <= self._end_ms - CONTACT_MS < self._closed_ms:
+            self._tips.edge(self._end_ms & WRAP_MASK)
+        self._closed_ms = -1
+        return False
+
+
 class Pulses:
     """What the board's interrupt would have counted by now."""
 
@@ -224,6 +249,28 @@ class Pulses:
         self._tips = Tips(self._debounce_ms)
         self.counted_ms = 0
         self._heard_to_ms = self._moment.t
+        self.wakes = 0  # by a tip, from deep sleep
+
+    def slept(self, timer_ms: int, until_ms: int, blind_ms: int) -> None:
+        """What deep sleep counted up to `until_ms`, the boot that the timer began at `timer_ms` included.
+
+        A closing wakes the chip (ext0) and is counted in RTC memory. Until `blind_ms` after a wake no interrupt is there; then the pin is read once: a
+        contact that is closed there is another tip, since the one that woke the chip is over. Behind that the interrupt counts.
+        """
+        blind = _Blind(self._tips, blind_ms)
+        booting = False
+        for at in self._contact.edges(self._heard_to_ms, until_ms):
+            if at >= timer_ms and not booting:
+                booting = True
+                blind.begin(timer_ms)
+            if blind.hides(at):
+                continue
+            if not booting:
+                self.wakes += 1
+                blind.begin(at)
+            self._tips.edge(at & WRAP_MASK)
+        blind.hides(until_ms)
+        self._heard_to_ms = until_ms
 
     def count(self) -> int:
         t = self._moment.t

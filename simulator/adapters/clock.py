@@ -57,6 +57,10 @@ class Clock:
         self._said.clear()
         self._line = None
 
+    def ask_at(self, t_ms: int) -> None:
+        """There is a network: a server answers at this virtual time."""
+        self._ask_ms = t_ms
+
     def ticks_ms(self) -> int:
         return (self._ticks_at_zero + self._moment.t) & WRAP_MASK
 

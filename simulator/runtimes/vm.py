@@ -33,7 +33,7 @@ _ASKED = struct.Struct("<II")
 _REPLY = struct.Struct("<HI")
 _BOOT, _STEP = 1, 2
 _ASKS_STORAGE, _ASKS_BUS = 20, 40  # the first op of each kind
-_DONE, _MORE, _ASK = 1, 2, 3
+_DONE, _MORE, _ASK, _ASLEEP = 1, 2, 3, 4
 _LONGEST = 1 << 20
 _SPOKEN = 2000
 _Kind = TypeVar("_Kind")
@@ -63,8 +63,19 @@ class VMBody:
         self._child: subprocess.Popen[bytes] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self._input = b""
+        self._rest_ms = 0
 
     def boot(self, station: dict, ports: Ports) -> None:
+        if self._rest_ms:
+            self._rest_ms = 0  # the process lives on, and makes another app: all that it had is gone
+        else:
+            self._start(ports)
+        power = ports.power
+        woken = [station, power.cause(), power.slept_ms()] if power else [station, "power", 0]
+        memory = power.memory() if power else b""
+        self._command(_BOOT, ports.clock.ticks_ms(), json.dumps(woken).encode(), memory)
+
+    def _start(self, ports: Ports) -> None:
         path = os.pathsep.join([str(Path(next(iter(node.__path__))).parent), ".frozen"])
         self._input = b""
         self._child = subprocess.Popen(
@@ -81,12 +92,15 @@ class VMBody:
         buses = [ports.buses[name] for name in sorted(ports.buses)]
         self._uart = next((bus for bus in buses if isinstance(bus, UART)), None)
         self._adc = next((bus for bus in buses if isinstance(bus, ADC)), None)
-        self._command(_BOOT, 0, json.dumps(station).encode())
 
     def step(self, now_ms: int) -> int:
         return self._command(_STEP, now_ms, bytes(self._ports.console.typed[:4096]))
 
+    def rest(self, now_ms: int) -> int:
+        return self._rest_ms
+
     def cut(self) -> None:
+        self._rest_ms = 0
         child, self._child = self._child, None
         if child is None:
             return
@@ -100,11 +114,11 @@ class VMBody:
         self.cut()
         self._errors.close()
 
-    def _command(self, command: int, now_ms: int, console: bytes) -> int:
+    def _command(self, command: int, now_ms: int, console: bytes, memory: bytes = b"") -> int:
         ports = self._ports
         link, storage = self._link, ports.storage
         state = link.state()
-        received = link.waiting() if state == 2 else b""
+        received = link.waiting() if state == 2 else memory
         heard = self._uart.waiting() if self._uart else b""
         unix_ms = ports.clock.unix_ms()
         flags = (1 if link.ended() else 0) | (2 if storage.failing() else 0)
@@ -126,12 +140,14 @@ class VMBody:
         self._write(head + received + heard + console)
         while True:
             count, kind, due_ms = _ANSWER.unpack(self._read(_ANSWER.size))
-            if kind not in (_DONE, _MORE, _ASK) or count > _LONGEST:
+            if kind not in (_DONE, _MORE, _ASK, _ASLEEP) or count > _LONGEST:
                 raise self._error("wrote past its ports, to stdout: " + repr(self._spoken(count, kind, due_ms)))
             asked = self._done(self._read(count), kind == _ASK)
             if asked is not None:
                 self._write(asked)
-            if kind == _DONE:
+            if kind == _ASLEEP:
+                self._rest_ms = int(due_ms)
+            if kind in (_DONE, _ASLEEP):
                 return int(due_ms)
 
     def _done(self, told: bytes, asks: bool) -> bytes | None:
@@ -187,6 +203,10 @@ class VMBody:
             self._link.use(json.loads(data))
         elif op == 15:
             (ports.clock.floor if name else ports.clock.hint)(int.from_bytes(data, "little"))
+        elif op == 16 and ports.power:
+            ports.power.keep(data)
+        elif op == 17:
+            ports.clock.carry(*struct.unpack("<qI", data))
         else:
             raise self._error(f"did something unknown ({op})")
 
@@ -206,6 +226,8 @@ class VMBody:
             return storage.size(name).to_bytes(4, "little")
         if op == 22:
             return storage.read(name, first, second)
+        if op == 30:
+            return self._link.reason.encode()
         if op == 23:
             storage.replace(name, data)
         elif op == 24:

@@ -6,13 +6,13 @@ The parent sends a command (`_HEAD`, then its bytes); here the app makes one ste
 first UART holds and the first ADC reads comes along with the command.
 """
 
+import gc
 import json
 import struct
 import sys
 
 _HEAD = (
-    # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, clock's doubts, seconds doubted, source and 2 if vouched,
-    # bytes of link, UART, console
+    # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, doubts, seconds doubted, trust, bytes of link, UART, console
     "<BIqBBIIHiBHHH"
 )
 _ANSWER = "<IBi"  # bytes that follow, kind, due ms
@@ -81,6 +81,9 @@ class Clock:
     def hint(self, unix_s):
         if 0 <= unix_s < 1 << 32:
             _tell(15, b"", struct.pack("<I", unix_s))
+
+    def carry(self, unix_ms, loose_ms=0):
+        _tell(17, b"", struct.pack("<qI", unix_ms, loose_ms))
 
     def floor(self, unix_s):
         if 0 <= unix_s < 1 << 32:
@@ -264,6 +267,11 @@ class Link:
         self.data = b""
         _tell(9, b"", b"")
 
+    @property
+    def reason(self):
+        """Asked for by a `status` only."""
+        return str(_ask(30, "", 0, 0, b""), "utf-8")
+
     def use(self, values):
         self.at = 0
         self.ended = False
@@ -321,8 +329,46 @@ class Watchdog:
         pass
 
 
+class Platform:
+    """As simulator/adapters/platform.py; `survives` is the station's."""
+
+    def __init__(self, survives):
+        self.survives = survives
+
+    def heap_free(self):
+        return 100000
+
+    def heap_low(self):
+        return 90000
+
+    def traceback(self, error):
+        if not self.survives:
+            raise error
+        return "Traceback: simulated"
+
+
+class Power:
+    def __init__(self, cause, slept_ms, memory):
+        self._cause = cause
+        self._slept_ms = slept_ms
+        self._memory = memory
+
+    def cause(self):
+        return self._cause
+
+    def memory(self):
+        return self._memory
+
+    def keep(self, data):
+        _tell(16, b"", data)
+
+    def slept_ms(self):
+        return self._slept_ms
+
+
 class Ports:
-    def __init__(self, pins):
+    def __init__(self, pins, power):
+        self.power = power
         self.clock = Clock()
         self.buses, self.uart, self.adc = build(pins)
         self.outputs = {name: Output(name) for name in pins if pins[name]["kind"] == "output"}
@@ -330,35 +376,45 @@ class Ports:
         self.link = Link()
         self.console = Console()
         self.watchdog = Watchdog()
+        self.platform = Platform(False)
+
+
+def boot(spoken):
+    """(ports, app) of the station that comes with a command."""
+    gc.collect()  # a board boots with an empty heap
+    from node.app import App
+
+    gc.collect()  # and compiles nothing
+    memory = _in.read(spoken[-3]) if spoken[-3] else b""
+    station, cause, slept_ms = json.loads(_in.read(spoken[-2] + spoken[-1]))
+    ports = Ports(station["pins"], Power(cause, slept_ms, memory))
+    ports.clock.now = spoken[1]
+    ports.clock.unix = spoken[2]
+    ports.clock.trust(*spoken[7:10])
+    ports.storage.failing = spoken[4] & _FAILING != 0
+    ports.storage.free = spoken[6]
+    return ports, App(station, ports)
 
 
 def main():
-    from node.app import App
-
     head = bytearray(struct.calcsize(_HEAD))
-    _in.readinto(head)
-    spoken = struct.unpack(_HEAD, head)
-    station = json.loads(_in.read(sum(spoken[-3:])))
-    ports = Ports(station["pins"])
-    clock, uart, adc, link, storage, console = (
-        ports.clock,
-        ports.uart,
-        ports.adc,
-        ports.link,
-        ports.storage,
-        ports.console,
-    )
-    clock.unix = spoken[2]
-    clock.trust(*spoken[7:10])
-    storage.failing = spoken[4] & _FAILING != 0
-    storage.free = spoken[6]
-    app = App(station, ports)
-    del station, spoken
-    _answer(1, 0)
+    ports = app = None
     while True:
         if _in.readinto(head) != len(head):
             return
         spoken = struct.unpack(_HEAD, head)
+        if spoken[0] == 1:
+            ports, app = boot(spoken)
+            clock, uart, adc, link, storage, console = (
+                ports.clock,
+                ports.uart,
+                ports.adc,
+                ports.link,
+                ports.storage,
+                ports.console,
+            )
+            _answer(1, 0)
+            continue
         _, clock.now, clock.unix, link.at, flags, adc.uv, storage.free = spoken[:7]
         clock.trust(*spoken[7:10])
         of_link, of_uart, of_console = spoken[10:]
@@ -368,7 +424,15 @@ def main():
         link.ended = flags & _ENDED != 0
         link.room = _WINDOW
         storage.failing = flags & _FAILING != 0
-        _answer(1, app.step(clock.now))
+        due = app.step(clock.now)
+        rest = app.rest(clock.now) if app.duty else 0
+        frozen = app.freeze() if rest else b""
+        if frozen:
+            ports.power.keep(frozen)
+            app = None  # all but RTC memory and flash is gone
+            _answer(4, rest)
+        else:
+            _answer(1, due)
 
 
 try:

@@ -35,6 +35,7 @@ class Console:
         self._line = ""
         self._overlong = False
         self._last = 0
+        self.heard = 0  # bytes in all
         self._out = bytearray()
 
     def step(self):
@@ -51,6 +52,7 @@ class Console:
         return len(self._out) > 0 or self._taken < self._arrived
 
     def _take(self, byte):
+        self.heard += 1
         before = self._last
         self._last = byte
         if byte == 13 or byte == 10:
