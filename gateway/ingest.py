@@ -8,6 +8,7 @@ The current life of a node is the one whose board said last that it is online: t
 any status it is the life first seen last. A record never brings another life back, and a refused message neither makes nor changes one.
 """
 
+import json
 from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
@@ -255,6 +256,8 @@ class Ingest:
                 self._is_online(node, status.life, received_ms)
             row = (node.id, status.life, status.boot, status.t_ms, status.state, status.version, received_ms)
             self.batch.status.append(row)
+            if status.standing:  # a last will leaves the newest words of the station's own
+                self.batch.standing.append((node.id, json.dumps(status.standing)))
             self._seen.add(node)
 
     def _is_online(self, node: Node, text: str, received_ms: int) -> None:

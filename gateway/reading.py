@@ -15,7 +15,7 @@ from node.core.measurements import STATES
 TREND_MS = 30 * 60_000
 EVENTS_LIMIT = 500
 # events that hold until the next of their kind, within a boot
-LASTING = ("alarm", "rise_alarm", "storage", "fouling", "calibration", "season")
+LASTING = ("alarm", "rise_alarm", "storage", "fouling", "calibration", "season", "siren")
 LOOK_BACK = 240  # records in which each of a station's kinds of record is looked for: a gauge and its other sensors have their own
 FAULTS_LIMIT = 200  # newest sensor events of a boot
 ALARM_POINTS = ("alarm", "alarm_from", "limit", "rise")  # of an alarm event, besides the quantity that made it
@@ -42,6 +42,7 @@ class Facts:
     status: str | None = None
     status_ms: int | None = None
     version: str | None = None
+    standing: dict[str, float | str] = field(default_factory=dict)  # what its status says besides
     limits: dict[str, dict[str, float]] = field(default_factory=dict)  # key -> alert, warning, danger -> value
     revision: int | None = None
 
@@ -95,6 +96,8 @@ class Reading:
             "SELECT state, t_ms, version, received_ms FROM status WHERE node_id = ?", (node_id,)
         ):
             facts.status, facts.status_ms, facts.version = state, t_ms or received_ms, version
+        for (told,) in self._rows("SELECT told FROM standing WHERE node_id = ?", (node_id,)):
+            facts.standing = json.loads(told)
         for revision, values in self._rows(
             'SELECT revision, "values" FROM settings_seen WHERE node_id = ? ORDER BY rowid DESC LIMIT 1', (node_id,)
         ):

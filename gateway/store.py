@@ -51,6 +51,7 @@ CREATE TABLE quarantine (id INTEGER PRIMARY KEY, first_ms INTEGER NOT NULL, last
 # Made when it is not there: the life whose board said last that it is online. A database from before it begins with what the last status said.
 CURRENT = """
 CREATE TABLE IF NOT EXISTS current (node_id INTEGER PRIMARY KEY, life_id INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS standing (node_id INTEGER PRIMARY KEY, told TEXT NOT NULL);
 INSERT OR IGNORE INTO current SELECT s.node_id, l.id FROM status s JOIN lives l ON l.node_id = s.node_id AND l.life = s.life WHERE s.state = 'online';
 """
 
@@ -113,6 +114,7 @@ class Batch:
     boots: list[tuple[int, int, int, int]] = field(default_factory=list)
     marks: list[tuple[Any, ...]] = field(default_factory=list)
     status: list[tuple[Any, ...]] = field(default_factory=list)
+    standing: list[tuple[int, str]] = field(default_factory=list)
     settings: list[tuple[Any, ...]] = field(default_factory=list)
     quarantine: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -238,6 +240,7 @@ class SqliteStore:
         many(_DATE, [(began_ms, life_id, boot) for life_id, boot, _, began_ms in batch.boots])
         many(_MARK, batch.marks)
         many(_STATUS, batch.status)
+        many("INSERT OR REPLACE INTO standing VALUES (?,?)", batch.standing)
         many("INSERT INTO settings_seen VALUES (?,?,?,?,?)", batch.settings)
         if batch.quarantine:
             many(_QUARANTINE, batch.quarantine)

@@ -95,6 +95,7 @@ class Status(NamedTuple):
     t_ms: int | None
     state: str
     version: str | None
+    standing: dict[str, float | str]  # what else it says of itself, by STANDING's names; nothing in a last will
 
 
 _pack = msgspec.json.Decoder(list[Point])
@@ -115,6 +116,7 @@ WORD = -2  # says one of its words
 AS_TEXT = (
     -3
 )  # a point this firmware's own table doesn't know: its number has no unit and no decimals, so it is kept as text
+STANDING = ("reset", "up_s", "heap_low", "flash_errors", "sensors_bad", "slot", "lost", "refused", "safe", "wake")
 STATES_OF_A_NODE = ("online", "sleeping", "unreachable", "maintenance")
 
 
@@ -311,7 +313,19 @@ def decode_status(payload: bytes, base_name: str) -> Status:
         raise Refused("a status needs n state and vs one of " + ", ".join(STATES_OF_A_NODE))
     version = next((point.vs for point in pack[1:] if point.n == "version"), None)
     t_ms = None if head.bt is None else int(head.bt * 1000 + 0.5)
-    return Status(head.life, head.boot, t_ms, head.vs, version)
+    return Status(head.life, head.boot, t_ms, head.vs, version, standing(pack))
+
+
+def standing(pack: list[Point]) -> dict[str, float | str]:
+    """What a newer station says besides is left out."""
+    found: dict[str, float | str] = {}
+    for point in pack[1:]:
+        if point.n in STANDING:
+            if point.v is not None and abs(point.v) <= LARGEST:
+                found[point.n] = point.v
+            elif point.vs is not None and len(point.vs) <= MOST_TEXT:
+                found[point.n] = point.vs
+    return found
 
 
 def canonical(values: dict[str, float]) -> str:

@@ -297,7 +297,7 @@ class App:
             from node.lasting import Lasting
 
             self._lasting = Lasting(self, self._alarms, self._books)
-            self._told_state, self._told_rising = self._lasting.resume(self.now_ms)
+            self._told_state = self._lasting.resume(self.now_ms)
 
     def _light(self):
         """The LED: lit while a sample is taken, and as long as anything is alarmed."""

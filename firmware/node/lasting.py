@@ -39,14 +39,14 @@ class Lasting:
             self._books.fail()
 
     def resume(self, now_ms):
-        """(state, rising) as they were told: what was alarmed still is, until the water is seen to be down."""
+        """The state that was told: what was alarmed still is, until the water is seen to be down. A fast rise is told again in every boot."""
         try:
             words = [int(word) for word in self._app.storage.read(FILE, 0, 80).split()]
             count, key, shelved, rising, base = words if len(words) == 5 else words + [0, 0, 0]
         except (OSError, ValueError):
-            return 0, 0
+            return 0
         if count != len(self._alarms) or not 0 <= key < 1 << 4 * count or not 0 <= shelved <= _SHELVED_MOST_S:
-            return 0, 0
+            return 0
         if rising not in (0, 1, 3) or not -30000 <= base <= 30000:
             rising = 0
         self._kept = (key, shelved, rising)
@@ -64,7 +64,7 @@ class Lasting:
                 gauge.rise.resume(base)
         self._shelve_s = shelved
         self._begin(now_ms)
-        return told, 1 if gauge and rising else 0
+        return told
 
     def _begin(self, now_ms):
         """Shelving goes on from the first step's time."""

@@ -66,6 +66,7 @@ def shown(facts: Facts, about: Station, now_ms: int, stale_s: int) -> dict[str, 
         "small": small(facts, grouped),
         "notes": _notes(facts, now_ms, state),
         "version": facts.version,
+        "standing": standing(facts),
         "revision": facts.revision,
         "rank": rank(state, contact),
     }
@@ -254,6 +255,10 @@ def _notes(facts: Facts, now_ms: int, state: str) -> list[str]:
         notes.append("sensor fault" if who == "level" else f"{sensor_name(who).lower()} fault")
     if facts.lasting.get("storage") == "fault":
         notes.append("storage fault")
+    if facts.standing.get("safe"):
+        notes.append("safe mode: restarted by faults of its own")
+    if facts.lasting.get("siren") == "fault":
+        notes.append("siren fault: it draws no current")
     notes += _care(facts) + _panels(facts)
     if facts.points.get("lid", {}).get("vs") == "open":
         notes.append("lid open")
@@ -262,6 +267,25 @@ def _notes(facts: Facts, now_ms: int, state: str) -> list[str]:
     if facts.t_ms is not None and facts.t_ms - now_ms > AHEAD_MS:
         notes.append("clock is ahead")
     return notes
+
+
+# name in `status` -> what a person reads before the number or word; zeros of the second kind are not worth a line
+_STANDING = {"reset": "restarted by", "slot": "slot", "lost": "contact was lost by"}
+_COUNTED = {"flash_errors": "flash errors", "sensors_bad": "bad sensors", "refused": "orders refused"}
+
+
+def standing(facts: Facts) -> list[str]:
+    """How the station itself is, by its own word."""
+    said = facts.standing
+    told = [f"{words} {said[name]}" for name, words in _STANDING.items() if said.get(name)]
+    if isinstance(heap := said.get("heap_low"), float | int):
+        told.append(f"{heap / 1000:.0f} kB of memory never used")
+    told += [
+        f"{words}: {said[name]:.0f}"
+        for name, words in _COUNTED.items()
+        if isinstance(said.get(name), float | int) and said[name]
+    ]
+    return told
 
 
 def _care(facts: Facts) -> list[str]:

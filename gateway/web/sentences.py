@@ -18,6 +18,13 @@ LINES = {"alert": "alert line", "warning": "warning line", "danger": "danger lin
 FOULING = {"drift": "slow drift", "scatter": "readings scatter", "blocked": "stuck at its blanking distance"}
 CALIBRATION = {"ok": "Calibration done", "due_soon": "Calibration due soon", "due": "Calibration due"}
 
+DRILL = {
+    "begun": "Drill begun",
+    "heard": "Drill: the siren sounded",
+    "silent": "Drill: the siren drew no current",
+    "not_measured": "Drill ended, its sound not measured",
+}
+
 Points = dict[str, dict[str, Any]]
 
 
@@ -152,6 +159,13 @@ _SENTENCES = {
     "fouling": lambda _points, vs: f"Fouling suspected: {FOULING.get(vs, vs)}" if vs != "clear" else "No longer fouled",
     "calibration": lambda _points, vs: CALIBRATION.get(vs, f"Calibration {vs}"),
     "season": _season,
+    "siren": lambda _points, vs: (
+        "Siren draws no current: broken, or its wire" if vs == "fault" else "Siren works again"
+    ),
+    "drill": lambda _points, vs: DRILL.get(vs, f"Drill {vs}"),
+    "safe_mode": lambda _points, vs: "Safe mode: only sampling, alarm and siren" if vs == "on" else "Safe mode ended",
+    "crash": lambda _points, vs: f"Fault of the firmware: {vs}",
+    "refused": lambda _points, vs: f"Refused: {vs}",
     "relay": lambda _points, vs: f"Relay {vs}",
 }
 

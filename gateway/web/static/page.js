@@ -211,7 +211,7 @@
     $("chart").setAttribute("aria-label", `${about.label} of ${station.title}. ${said}`);
     const state = station.silent ? `no contact, last known ${station.state_words.en.toLowerCase()}` : station.state_words.en.toLowerCase();
     const since = station.since_ms && station.state !== "unknown" ? ` since ${short(station.since_ms)}` : "";
-    $("detail-words").textContent = [state + since, station.label, station.node, station.version && "firmware " + station.version].filter(Boolean).join(" · ");
+    $("detail-words").textContent = [state + since, station.label, station.node, station.version && "firmware " + station.version, ...(station.standing || [])].filter(Boolean).join(" · ");
     $("source").textContent = station.source ? "Source: " + station.source : "";
     buttons(station.groups);
     conditions(station.quantities);
