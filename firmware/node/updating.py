@@ -16,7 +16,7 @@ from node.version import VERSION
 _IDLE_MS = 3600000
 _LOOK_MS = 1000
 _STORAGE_AGAIN_MS = 60000
-_STORAGE_MOST = 5  # failures in a row after which an offer is let go until it is heard again
+_STORAGE_MOST = 10  # failures after which an offer is let go until the next boot
 _MANIFEST_MOST = 4096
 _PART = '"file":"%s","offset":%d,"count":%d}'
 _WORDS = ("offered", "refused", "fetched", "trying", "confirmed", "rolled_back")
@@ -32,7 +32,8 @@ class Updating:
         self._state = slots.state() if slots else None
         self._offer = None  # the newest, yet to be looked at
         self._fetch = None
-        self._asks = ""
+        self._asks = ""  # the text of a want, but for the part
+        self._asked = False  # a want was queued in this step
         self._told_offered = False
         self._refused = None  # payload or hash that has been refused in this boot
         self._failures = 0
@@ -77,15 +78,11 @@ class Updating:
                 return wait
             self._retry_at = -1
         try:
-            wait = self._look(now_ms)
-            self._failures = 0
-            return wait
+            return self._look(now_ms)
         except OSError:
             self._failures += 1
-            if self._failures == _STORAGE_MOST:
-                self._failures = 0
-                if self._fetch:
-                    self._refuse(self._fetch.offer.version, "storage fails", self._fetch.offer.digest)
+            if self._failures >= _STORAGE_MOST and self._fetch:
+                self._refuse(self._fetch.offer.version, "storage fails", self._fetch.offer.digest)
             self._state = self._slots.state()  # what got there, got there
             self._retry_at = add(now_ms, _STORAGE_AGAIN_MS)
             return _STORAGE_AGAIN_MS
@@ -128,6 +125,7 @@ class Updating:
         try:
             self._fetch = Fetch(offer, storage, self._slots.key(offer.key), VERSION, self._want, self._forget)
             self._told_offered = False
+            self._failures = 0
         except Refused as problem:
             self._refuse(offer.version, problem, offer.digest)
 
@@ -147,10 +145,15 @@ class Updating:
             self._told_offered = self._tell("offered", fetch.offer.version)
         if fetch.done:
             self._tell("fetched", fetch.offer.version)
+        if self._asked:
+            self._asked = False
+            return 1  # the link's next step takes it
         return wait
 
     def _want(self, name, offset, count):
-        self._app.uplink.ask("want", self._asks % (name, offset, count))
+        if self._app.uplink:
+            self._app.uplink.ask("want", self._asks % (name, offset, count))
+            self._asked = True
 
     def _idle_slot(self):
         return "b" if self._slots.running == "a" else "a"
@@ -186,7 +189,7 @@ class Updating:
                 self._proof.samples += 1
             self._counted_ms = source.last_sample_ms
         logs = app.logs
-        if logs and app.uplink.mark[0][0] == logs[0].boot:
+        if logs and app.uplink and app.uplink.mark[0][0] == logs[0].boot:
             self._proof.committed = True
         return self._proof.missing(app.settings.values)
 

@@ -323,8 +323,8 @@ class Uplink:
             self._replies.append(payload)
 
     def ask(self, name, payload):
-        """Publish once, without a promise: whoever asks asks again."""
-        return self.client.publish(self._now, self._root + name, payload.encode(), 0, 0)
+        """Publish if there is room now: whoever asks asks again."""
+        return self.client.publish(self._now, self._root + name, payload.encode(), 1, 0)
 
     def tell_status(self, after_ms=0):
         """Publish `status` again, so long after it was last told."""

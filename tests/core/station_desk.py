@@ -79,7 +79,16 @@ class Desk:
     """`t` is milliseconds since the test began; the station's ticks begin at `ticks`. `station`, `buses` and `outputs` are beyond the river gauge's."""
 
     def __init__(
-        self, ticks=0, settings=None, unix=True, storage=None, link="never", station=None, buses=None, outputs=()
+        self,
+        ticks=0,
+        settings=None,
+        unix=True,
+        storage=None,
+        link="never",
+        station=None,
+        buses=None,
+        outputs=(),
+        slots=None,
     ):
         self.t = 0
         self._ticks = ticks
@@ -92,6 +101,7 @@ class Desk:
         station = {**STATION, **(station or {})}
         self.station = dict(station, settings={**station["settings"], **(settings or {})})
         self._buses = buses or {}
+        self._slots = slots
         self._outputs = ("siren", "strobe", *outputs)
         self._at_once_most = 5 + 4 * len(self.station["sensors"])
         self.steps = 0
@@ -110,6 +120,7 @@ class Desk:
                 storage=self.storage,
                 link=self.broker,
                 console=self.console,
+                slots=self._slots,
             ),
         )
 
