@@ -8,7 +8,8 @@ from tests import vm64
 
 pytestmark = pytest.mark.vm
 
-SCRIPT = Path(__file__).with_name("cut_script.py").read_text(encoding="utf-8")
+HERE = Path(__file__).parent
+SCRIPT = (HERE / "cut_script.py").read_text(encoding="utf-8")
 NO_TWICE = 1 << 30
 # What is planted, after how many cuts each the sampled kinds come (twice, flash that fails), and what finds it.
 WRONG = (
@@ -30,7 +31,11 @@ WRONG = (
 def cuts(planted, twice_each, ill_each, timeout):
     """(what was found or "", how many cuts of each kind were survived)."""
     lines = vm64.run(
-        SCRIPT, heapsize="64m", timeout=timeout, args=(planted, str(twice_each), str(ill_each))
+        SCRIPT,
+        path=(vm64.FIRMWARE, HERE),
+        heapsize="64m",
+        timeout=timeout,
+        args=(planted, str(twice_each), str(ill_each)),
     ).splitlines()
     counts = dict(line.split() for line in lines[-5:])
     return "\n".join(lines[:-5]), {kind: int(count) for kind, count in counts.items()}
