@@ -4,9 +4,11 @@ import errno
 import select
 import socket
 import ssl
+import time
 from pathlib import Path
 
 DOWN, OPENING, UP, READY = 0, 1, 2, 3
+SILENT_S = 15  # given up after so long without a byte: for that
 
 
 def mutual_tls(authority: Path, certificate: Path, key: Path) -> ssl.SSLContext:
@@ -38,6 +40,7 @@ class SocketLink:
         self._tls = tls
         self._socket: socket.socket | None = None
         self._state = DOWN
+        self._heard_at = 0.0
         self.reason = ""
 
     def open(self) -> None:
@@ -60,6 +63,7 @@ class SocketLink:
                     self._fail(_why(OSError(code, "")))
                 else:
                     self._state = READY if self._tls else UP
+                    self._heard_at = time.monotonic()
         return self._state
 
     def secure(self) -> None:
@@ -90,6 +94,7 @@ class SocketLink:
         if not count:
             self._fail("closed")
             return -1
+        self._heard_at = time.monotonic()
         return count
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
@@ -102,7 +107,8 @@ class SocketLink:
 
     def close(self) -> None:
         if self._state != DOWN:
-            self.reason = "" if self._state == UP else "timeout"
+            silent = time.monotonic() - self._heard_at >= SILENT_S
+            self.reason = "" if self._state == UP and not silent else "timeout"
         self._drop()
 
     def fileno(self) -> int:

@@ -111,6 +111,48 @@ print(name.look(0, "127.0.0.1"), name.look(5000, "127.0.0.1"), name.look(9000, "
     assert vm(script) == "192.0.2.9\n192.0.2.1 192.0.2.1 192.0.2.1\n"
 
 
+KEPT = """
+from node.esp32.names import Name
+def opened():
+    return Name("gateway.example.org", {port}, "address")
+def look(name, times=40):
+    import time
+    for i in range(times):
+        name.look(i * 50, "127.0.0.1")
+        time.sleep_ms(2)
+    return name.address
+first = opened()
+print(first.address, look(first), opened().address)
+first.keep()
+print(opened().address, "asked for and never proven")
+first.good()
+first.keep()
+print(opened().address, Name("another.example.org", 9, "address").address)
+again = opened()
+again.stale()
+print(look(again), "what the name server says now")
+again.stale()
+print(again.address, "does not answer: the good one again")
+for torn in ("gateway.example.org 192.0.2.", "gateway.example.org 192.0.2.7", "gateway.example.org 192.0.2.7 ", "gateway.example.org x \\n", "", "\\xff\\xfe"):
+    with open("address", "w") as file:
+        file.write(torn)
+    print(opened().address, end=" ")
+"""
+
+
+def test_the_last_good_address_outlives_a_boot_and_a_name_server_that_lies():
+    told = iter(["192.0.2.7", "203.0.113.66"])
+    with Answers(lambda query: dns(next(told))(query)) as server:
+        assert vm(KEPT, port=server.port).splitlines() == [
+            "None 192.0.2.7 None",
+            "None asked for and never proven",
+            "192.0.2.7 None",
+            "203.0.113.66 what the name server says now",
+            "192.0.2.7 does not answer: the good one again",
+            "None None None None None None ",
+        ]
+
+
 SNTP = """
 from node.esp32.clock import unix_ms_of
 good = bytearray(48)

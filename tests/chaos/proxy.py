@@ -103,7 +103,8 @@ class Proxy:
             if dead.is_set():
                 continue  # bytes after a gap would be another fault: a dead line stays dead
             if self.kind == "delay":
-                await asyncio.sleep(self._draw.uniform(0.02, 0.08))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), self._draw.uniform(0.02, 0.08))
             for piece in [data[i : i + 1] for i in range(len(data))] if self.kind == "trickle" else [data]:
                 writer.write(piece)
                 await writer.drain()

@@ -23,6 +23,7 @@ OF_THE_BOARD = (
     "socket",
     "ssl",
     "sys",
+    "tls",
     "time",
     "io",
     "ntptime",

@@ -13,6 +13,7 @@ UP = 2
 READY = 3  # TCP stands, a handshake is wanted
 _OPEN_WITHIN_MS = 12_000
 _SECURE_WITHIN_MS = 30_000
+_SILENT_MS = 15_000  # less than what any MQTT reply is waited for
 _IN_PROGRESS = (errno.EINPROGRESS, 119)  # 119 is what the ESP32 says
 _NOT_CONNECTED = 128  # the ESP32, of a port where nobody listens
 _UNREACHABLE = (errno.ETIMEDOUT, errno.EHOSTUNREACH)
@@ -33,7 +34,7 @@ class Link:
         self._secure = None  # made at the first opening, then kept
         self._lead_to(broker.get("host", ""), broker.get("port", 0))
         self._state = DOWN
-        self._since = 0  # opened, or ready
+        self._since = 0  # opened, ready, up, or heard of
         self._sock: socket.socket | None = None
         self._stream: socket.socket | None = None  # what is read and written: the socket, or TLS over it
         self._led = False
@@ -111,6 +112,7 @@ class Link:
             self._fail("closed")
             return -1
         self._failures = 0
+        self._since = self._clock.ticks_ms()
         return count
 
     def send(self, data) -> int:
@@ -138,8 +140,10 @@ class Link:
         return done
 
     def close(self) -> None:
+        """Gives it up. A connection from which nothing has come for so long is given up for that."""
         if self._state != DOWN:
-            self.reason = "" if self._state == UP else "timeout"
+            silent_ms = diff(self._clock.ticks_ms(), self._since)
+            self.reason = "" if self._state == UP and silent_ms < _SILENT_MS else "timeout"
         self._drop()
 
     def _lead_to(self, host: str, port: int) -> None:
