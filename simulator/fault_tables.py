@@ -43,7 +43,8 @@ class PacketsTable(Table):
 
 
 class ClockTable(Table):
-    """A station's time: `lies` [from, for, seconds off], `silent` [from, for] no server answers, `steps` [at, ms] its own clock jumps. Seconds but for the last."""
+    """A station's time: `lies` [from, for, off] the server's is so wrong, `silent` [from, for] no server answers, all in seconds; `steps` [at in
+    seconds, ms] its own clock jumps."""
 
     node: Name
     commissioned: bool = True  # it knows the day on which it was set up

@@ -3,18 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
+import msgspec
+
+from gateway.store import SqliteStore
 from hardware.compile import STATIONS
 from hardware.compile import Station as Described
 from hardware.compile import read as read_table
 from node.core import limits
 from node.core.settings import Settings
-from simulator import noise, surroundings
+from simulator import mishaps, noise, surroundings
 from simulator.adapters.buses import UART, Spans
 from simulator.adapters.clock import WRAP_MASK, Clock
 from simulator.adapters.link import Link, LinkPort
 from simulator.adapters.outputs import Output
-from simulator.adapters.storage import Storage
+from simulator.adapters.storage import CAPACITY_BYTES, Storage
 from simulator.agenda import Agenda, Moment
 from simulator.broker import Broker, Outage
 from simulator.chips.a02yyuw import Faults
@@ -41,6 +45,7 @@ PINS = {
 _WRAP_EARLY_MS = 5000
 _WRAPS = 720  # the first hour sees every station's ticks wrap, five seconds apart
 _SETTLE_MS = 60_000
+_HEARD_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def places(
     find = levels or (lambda table: series(table, scenario.folder))
     sources = {name: find(table) for name, table in scenario.series.items()}
     described_as = {table.station: _described(scenario, table.station) for table in scenario.stations}
-    waters = {"tide": surroundings.tide, "tank": surroundings.tank}
+    waters = {"tide": surroundings.tide, "tank": surroundings.tank, "flood": surroundings.flood}
     found = []
     for table in scenario.stations:
         for i, node in enumerate(table.nodes):
@@ -167,6 +172,14 @@ def _compiled(scenario: Scenario, table: StationsTable, node: str, bits: int, de
     }
 
 
+class Watch(Protocol):
+    """Hears what stations say, switch and keep, as it happens."""
+
+    def published(self, node: str, topic: str, payload: bytes) -> None: ...
+    def switched(self, node: str, name: str, on: int) -> None: ...
+    def appended(self, node: str, file: str, data: bytes) -> None: ...
+
+
 class Fleet:
     """Stations with their chips, rivers and flash on one agenda; where their links lead is up to the kind of fleet."""
 
@@ -182,6 +195,7 @@ class Fleet:
         self.agenda = Agenda(self.moment)
         self.stations: list[Station] = []
         self.surroundings: dict[str, Surroundings] = {}
+        self.watch: Watch | None = None
 
     def furnish(self, place: Place, body: Body, i: int, link: LinkPort) -> Station:
         """Station number `i` of the scenario with everything behind its ports."""
@@ -195,20 +209,17 @@ class Fleet:
         storage = Storage(
             moment,
             lambda file, data: self._appended(node, file, data),
+            capacity_bytes=next((f.capacity_kb * 1024 for f in scenario.flash if f.node == node), CAPACITY_BYTES),
             failing_ms=tuple(span.ms for span in spans if span.what == "storage"),
         )
+        storage.replaced = lambda file, data: self._replaced(node, file, data)
         names = [name for name, pin in place.compiled["pins"].items() if pin["kind"] == "output"]
         outputs = {name: Output(name, lambda name, on: self._switched(node, name, on)) for name in names}
         if "siren" in outputs:
             around.siren_on = lambda: outputs["siren"].on
         ticks = (WRAP_MASK + 1 - _WRAP_EARLY_MS * (1 + i % _WRAPS)) & WRAP_MASK
-        ports = Ports(
-            Clock(moment, ticks, starts),
-            furnisher.hang(),
-            outputs,
-            storage,
-            link,
-        )
+        clock = Clock(moment, ticks, starts, **mishaps.clock_faults(scenario, node))
+        ports = Ports(clock, furnisher.hang(), outputs, storage, link)
         return Station(
             moment,
             place.compiled,
@@ -216,24 +227,35 @@ class Fleet:
             body,
             ticks_at_zero=ticks,
             sync_after_ms=2000 + noise.below(noise.draw(noise.key(seed, node, "sntp"), 0), 3000),
-            resets_ms=[reset.at_s * 1000 for reset in scenario.resets if reset.node == node],
+            resets_ms=[r.at_s * 1000 + r.ms for r in scenario.resets if r.node == node and not r.in_write],
+            write_cuts=mishaps.write_cuts(scenario, node),
+            crashes_ms=[crash.at_s * 1000 for crash in scenario.crashes if crash.node == node],
         )
 
     def _ranger_faults(self, unplugged_ms: Spans) -> Faults:
         table = self.scenario.faults
         return Faults(**{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=unplugged_ms)
 
+    def _replaced(self, node: str, file: str, data: bytes) -> None:
+        self.notes.append(node, file, data)
+
     def _published(self, node: str, topic: str, qos: int, retain: int, payload: bytes) -> None:
         self.trace.publish(node, topic, qos, retain, payload)
         self.notes.publish(node, topic, payload)
+        if self.watch:
+            self.watch.published(node, topic, payload)
 
     def _switched(self, node: str, name: str, on: int) -> None:
         self.trace.output(node, name, on)
         self.notes.output(node, name, on)
+        if self.watch:
+            self.watch.switched(node, name, on)
 
     def _appended(self, node: str, file: str, data: bytes) -> None:
         self.trace.append(node, file, data)
         self.notes.append(node, file, data)
+        if self.watch:
+            self.watch.appended(node, file, data)
 
 
 class District(Fleet):
@@ -247,7 +269,9 @@ class District(Fleet):
         make_body: Callable[[str], Body],
         ingest: IngestCore,
         write: Callable[[bytes], object] | None = None,
+        store: SqliteStore | None = None,
     ) -> None:
+        """`store` is what `ingest` keeps in: a scenario's restores put it back."""
         super().__init__(scenario, seed, all_places, write)
         self.intake = Intake(self.moment, ingest, scenario.starts_unix_ms, scenario.commit_ms)
         outages = [Outage(o.from_s * 1000, (o.from_s + o.for_s) * 1000, o.silent, o.forgets) for o in scenario.outages]
@@ -257,15 +281,37 @@ class District(Fleet):
         self.agenda.join(self.broker, outages[0].from_ms if outages else 1 << 41)
         intake = self.agenda.join(self.intake, scenario.commit_ms)
         self.intake.soon = lambda t_ms: self.agenda.sooner(intake, t_ms)
+        if scenario.packets:
+            mixer = mishaps.Mixer(scenario, seed, lambda: self.moment.t)
+            self.intake.mixed, self.broker.repeats = mixer.mixed, mixer.repeats
         for i, place in enumerate(all_places):
             self._join(place, make_body(place.node), i)
+        if scenario.orders:
+            lives = {place.node: place.compiled["life"] for place in all_places}
+            orders = [row for row in scenario.orders if row.node in lives]
+            clerk = mishaps.Clerk(msgspec.structs.replace(scenario, orders=orders), self.broker, lives)
+            self.agenda.join(clerk, 1)
+        self.restorer: mishaps.Restorer | None = None
+        if store is not None and scenario.restores:
+            self.restorer = mishaps.Restorer(scenario, store, self.intake)
+            self.agenda.join(self.restorer, 1)
 
     def _join(self, place: Place, body: Body, i: int) -> None:
         index = i + 2  # behind broker and intake
-        link = Link(self.moment, self.broker, lambda t: self.agenda.sooner(index, t), self.scenario.latency_ms)
+        refused: list[Callable[[], object]] = []
+        link = Link(
+            self.moment,
+            self.broker,
+            lambda t: self.agenda.sooner(index, t),
+            self.scenario.latency_ms,
+            tls=self.scenario.tls,
+            troubles=mishaps.link_troubles(self.scenario, place.node),
+            refused=lambda: [tell() for tell in refused],
+        )
         link.home = place.compiled["broker"]["host"]
         self.broker.introduce(link, place.node)
         station = self.furnish(place, body, place.number, link)
+        refused.append(station.ports.clock.certificate_refused)
         joined = self.agenda.join(station, place.boots_ms)
         assert joined == index
         self.stations.append(station)
@@ -283,6 +329,10 @@ class District(Fleet):
             self.agenda.run(min(until, self.moment.t + _SETTLE_MS))
         self.intake.settle(self.moment.t)
         return self.moment.t - begun
+
+    def settle(self) -> None:
+        """A few minutes more, so that the stations hear what is kept."""
+        self.agenda.run(self.moment.t + _HEARD_MS)
 
     @property
     def bursts(self) -> int:

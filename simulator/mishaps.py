@@ -1,4 +1,4 @@
-"""What befalls a district by a scenario's tables: lines, packets, clocks, the gateway's database, and what people send. All of it a function of time and seed."""
+"""What befalls a district by a scenario's tables: lines, packets, clocks, the gateway's database, what people send. A function of time and seed."""
 
 import json
 import sqlite3
@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.ingest import Ingest
 from gateway.store import SqliteStore
+from node.core.measurements import STREAMS
 from simulator import noise
 from simulator.adapters.link import Trouble
 from simulator.agenda import NEVER
@@ -15,6 +16,8 @@ from simulator.fault_tables import OrderTable
 from simulator.intake import Intake, Messages
 from simulator.scenario import Scenario
 
+FullKey = tuple[str, str, int, int]  # node, stream, boot, seq
+KEYS = "SELECT n.node, r.stream, r.boot, r.seq FROM records r JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id"
 _DAY_S = 86_400
 _ORDER_LIVES_S = 7200
 _AGAIN_MS = 60_000
@@ -95,7 +98,10 @@ class Restorer:
         events += [((row.at_s - row.back_s) * 1000, i, True) for i, row in enumerate(scenario.restores) if row.back_s]
         self._events = sorted(events)
         self._copies: dict[int, sqlite3.Connection] = {}
-        self.went_back = 0
+        self.went_back: Callable[[set[FullKey]], object] = lambda forgotten: None
+
+    def _keys(self) -> set[FullKey]:
+        return {(node, STREAMS[stream], boot, seq) for node, stream, boot, seq in self._store.rows(KEYS)}
 
     def run(self, t_ms: int) -> int:
         while self._events and self._events[0][0] <= t_ms:
@@ -106,9 +112,10 @@ class Restorer:
                 continue
             older = self._copies.pop(index, None)
             if older:
+                had = self._keys()
                 older.backup(self._store.connection())
                 older.close()
-                self.went_back += 1
+                self.went_back(had - self._keys())
             self._intake.start_again(Ingest(self._store))
         return self._events[0][0] if self._events else NEVER
 

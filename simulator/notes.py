@@ -50,6 +50,10 @@ class Notes:
         if name == "siren":
             self.sirens.setdefault(node, []).append((self._moment.t, on))
 
+    def boot_of(self, node: str, file: str) -> int | None:
+        """Of a segment of the journal."""
+        return self._boots.get((node, file))
+
     def append(self, node: str, file: str, data: bytes) -> None:
         """What was appended to a file, or put in its place."""
         stream = file.rpartition("-")[0]
@@ -63,7 +67,7 @@ class Notes:
 
 def numbers(record: bytes) -> list[int]:
     """seq of a journal's record, then id, flags and value of each point."""
-    found = []
+    found: list[int] = []
     at, end = _RECORD_BYTES, _RECORD_BYTES + (record[0] | (record[1] & 3) << 8)
     if record[1] >> 2 & 2:  # a text, and its length
         end -= 2 + int.from_bytes(record[end - 2 : end], "little")

@@ -11,7 +11,8 @@ from gateway.store import SqliteStore
 from node.core import limits
 from node.core import settings as S
 from node.core.measurements import STREAMS
-from simulator import fleet, judge, shards, watched
+from simulator import chaos_verdict, fleet, judge, shards, watched
+from simulator.chaos_watch import Watch
 from simulator.errors import InputError
 from simulator.runtimes.host import HostBody
 from simulator.runtimes.vm import VMBody
@@ -75,7 +76,9 @@ def simulate(
             "actor_runs": found.actor_runs,
             "drained_ms": found.drained_ms,
             "watched": found.watched,
+            **({"faults": scenario.kinds, **found.counted} if scenario.kinds else {}),
         },
+        **({"broken": found.broken} if scenario.kinds else {}),
     }
 
 
@@ -96,14 +99,19 @@ def one_part(
     with ExitStack() as stack:
         stack.callback(store.close)
 
+        bodies: dict[str, Body] = {}
+
         def body(node: str) -> Body:
             if runtime == "host":
-                return HostBody()
-            made = VMBody(node, PSRAM_HEAP if node in spacious and heap == HEAP else heap)
-            stack.callback(made.close)
-            return made
+                bodies[node] = HostBody()
+            else:
+                made = VMBody(node, PSRAM_HEAP if node in spacious and heap == HEAP else heap)
+                stack.callback(made.close)
+                bodies[node] = made
+            return bodies[node]
 
-        district = fleet.District(scenario, seed, places, body, Ingest(store), write)
+        district = fleet.District(scenario, seed, places, body, Ingest(store), write, store)
+        watch = Watch(district, bodies) if scenario.kinds else None
         stack.callback(gc.unfreeze)
         gc.collect()
         gc.freeze()  # the fleet lives to the end: the collector need not walk through it again and again
@@ -112,7 +120,15 @@ def one_part(
         wall_s = time.perf_counter() - begun
         made = dict(district.notes.made)
         bursts = district.bursts
-        drained_ms = district.drain(lambda: _lost(store, made) == 0)
+        if watch:
+            drained_ms = district.drain(lambda: not chaos_verdict.missing(store, made, watch)[0])
+            district.settle()
+            broken, counted = chaos_verdict.examine(district, store, watch, made)
+            counts = {**_counts(store, made), "lost": len(chaos_verdict.missing(store, made, watch)[0])}
+        else:
+            drained_ms = district.drain(lambda: _lost(store, made) == 0)
+            broken, counted = [], {}
+            counts = _counts(store, made)
         judged = verdicts(district)
         return Found(
             stations=len(places),
@@ -120,12 +136,14 @@ def one_part(
             wall_s=wall_s,
             trace_sha256=district.trace.sha256(),
             trace_lines=district.trace.lines,
-            counts={**_counts(store, made), **_wrong(judged)},
+            counts={**counts, **_wrong(judged)},
             alarms=_alarms(judged),
             watched=_watched(judged),
             events_made=sum(count for key, count in made.items() if key[1] == "event"),
             actor_runs=district.agenda.runs,
             drained_ms=drained_ms,
+            broken=broken,
+            counted=counted,
         )
 
 

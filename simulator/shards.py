@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ class Found:
     actor_runs: int
     drained_ms: int
     watched: dict[str, dict[str, int]]
+    broken: list[str] = field(default_factory=list)  # promises, of a run that is watched for them
+    counted: dict[str, Any] = field(default_factory=dict)
 
 
 class _Place(msgspec.Struct):

@@ -152,6 +152,9 @@ class Gauge:
         change = self._sounder.due_in(now_ms)
         if 0 <= change < wait:
             wait = change
+        shelved_ms = self.alarm.shelved_s(now_ms) * 1000
+        if 0 < shelved_ms < wait and self.state:
+            wait = shelved_ms  # the sound is back when the shelf ends, not a sample later
         return wait if wait > 0 else 0
 
     @property

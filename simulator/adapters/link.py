@@ -28,6 +28,7 @@ class LinkPort(Protocol):
     def recv_into(self, buffer: bytearray | memoryview) -> int: ...
     def send(self, data: bytes | bytearray | memoryview) -> int: ...
     def close(self) -> None: ...
+    def use(self, values: dict[str, str]) -> None: ...
 
 
 class Connection(Protocol):
@@ -79,6 +80,13 @@ class Link:
         self._arrived = bytearray()
         self._sent_ms = -1
         self._taken = 0
+        self._astray = False
+        self.home = ""  # the broker's host as the station's own data has it
+
+    def use(self, values: dict[str, str]) -> None:
+        """From now on it leads there (`node.core.network`); only at home is there a broker."""
+        self.close()
+        self._astray = values["broker.host"] != self.home
 
     def open(self) -> None:
         if self._opens_ms >= 0:
@@ -93,7 +101,7 @@ class Link:
             if self._trouble("no_network") is not None:
                 self.reason = "no network"
                 return
-        if self._broker.hears(t + self.latency_ms):
+        if not self._astray and self._broker.hears(t + self.latency_ms):
             self._answered = True
             if not self._tls:
                 self._connection = self._broker.connect(self)
@@ -153,19 +161,20 @@ class Link:
         t = self._moment.t
         if t < self._opens_ms or self._opens_ms < 0 or (self._tls and not 0 <= self._secured_ms <= t):
             return 0
-        if t != self._sent_ms:
-            self._sent_ms = t
-            self._taken = 0
-        data = bytes(data[: max(0, self.window() - self._taken)])
+        data = bytes(data[: self.room()])
         self._taken += len(data)
         if self._connection is not None and data and self._broker.hears(t + self.latency_ms):
             self._connection.feed(data)
         return len(data)
 
-    def window(self) -> int:
-        """How many bytes are taken at one time."""
+    def room(self) -> int:
+        """How many bytes are still taken in this millisecond."""
+        t = self._moment.t
+        if t != self._sent_ms:
+            self._sent_ms = t
+            self._taken = 0
         few = self._trouble("trickle") if self._troubles else None
-        return WINDOW_BYTES if few is None else few
+        return max(0, (WINDOW_BYTES if few is None else few) - self._taken)
 
     def close(self) -> None:
         connection = self._connection

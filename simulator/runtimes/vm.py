@@ -126,7 +126,7 @@ class VMBody:
             command,
             now_ms,
             -1 if unix_ms is None else unix_ms,
-            state,
+            state | self._few() << 2,
             flags,
             self._adc.read_uv() if self._adc else 0,
             max(0, storage.free),
@@ -149,6 +149,11 @@ class VMBody:
                 self._rest_ms = int(due_ms)
             if kind in (_DONE, _ASLEEP):
                 return int(due_ms)
+
+    def _few(self) -> int:
+        """How many bytes the link takes when it takes few, one more; 0: a window."""
+        room = self._link.room()
+        return room + 1 if room < 63 else 0
 
     def _done(self, told: bytes, asks: bool) -> bytes | None:
         """Does what the app did, in its order; the last op of an answer that asks gets a reply."""
@@ -201,6 +206,8 @@ class VMBody:
             self._bus(name, OneWire).write(data[0])
         elif op == 18:
             self._link.use(json.loads(data))
+        elif op == 19:
+            self._link.secure()
         elif op == 15:
             (ports.clock.floor if name else ports.clock.hint)(int.from_bytes(data, "little"))
         elif op == 16 and ports.power:

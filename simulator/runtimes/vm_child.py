@@ -267,6 +267,9 @@ class Link:
         self.data = b""
         _tell(9, b"", b"")
 
+    def secure(self):
+        _tell(19, b"", b"")
+
     @property
     def reason(self):
         """Asked for by a `status` only."""
@@ -422,7 +425,8 @@ def main():
         uart.data = _in.read(of_uart) if of_uart else b""
         console.data = _in.read(of_console) if of_console else b""
         link.ended = flags & _ENDED != 0
-        link.room = _WINDOW
+        link.room = (link.at >> 2) - 1 if link.at > 3 else _WINDOW
+        link.at &= 3
         storage.failing = flags & _FAILING != 0
         due = app.step(clock.now)
         rest = app.rest(clock.now) if app.duty else 0
