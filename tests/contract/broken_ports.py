@@ -143,6 +143,10 @@ class StaysUp(_Broken):
         return 2 if self.up else self.inner.state()
 
 
+class NeverSaysWhy(_Broken):
+    reason = ""
+
+
 class SaysNothing(_Broken):
     def write(self, data):
         len(data)
@@ -172,7 +176,7 @@ BROKEN = {
     "pulses": (CountedTwice, CountedOnce, CountedLongAgo),
     "switch": (OpenIsClosed,),
     "storage": (AbsentIsAnError, ReplaceAppends, RemovesNothing),
-    "link": (NeverEnds, ClaimsToSend, StaysUp),
+    "link": (NeverEnds, ClaimsToSend, StaysUp, NeverSaysWhy),
     "console": (LostByte, SaysNothing),
     "outputs": (OnIsOff, Stuck),
     "watchdog": (NeverFeeds,),

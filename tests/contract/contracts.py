@@ -240,11 +240,14 @@ def _end(desk, port, buffer):
 def link(desk, port):
     buffer = bytearray(16)
     assert port.state() == 0
+    assert port.reason == ""
     assert port.send(b"x") == 0
     for _ in range(2):  # and again after the other side has closed
         port.open()
         assert port.state() in (1, 2)
         _until(desk, lambda: port.state() == 2)
+        port.secure()  # there is nothing to secure
+        assert port.state() == 2
         assert port.recv_into(buffer) == 0
         assert port.send(b"hello") == 5
         heard = b""
@@ -258,6 +261,7 @@ def link(desk, port):
         assert port.send(b"bye") == 3  # the desk's far end closes on it
         assert _end(desk, port, buffer) == -1
         assert port.state() == 0
+        assert port.reason == "closed"
     port.open()
     _until(desk, lambda: port.state() == 2)
     port.close()
@@ -266,6 +270,7 @@ def link(desk, port):
     desk.refuse()
     port.open()
     _until(desk, lambda: port.state() == 0)
+    assert port.reason == "refused"
 
 
 def console(desk, port):
