@@ -28,7 +28,8 @@ STEP_MS = 20
 KILLS = ("kill the broker", "kill the broker with its queue")
 FAULTS = (*KINDS[1:], "stop the broker", *KILLS)
 
-# What main.py does, with time that runs and steps that are timed. Key arithmetic (opening and securing) is counted apart.
+# What main.py does, with time that runs and steps that are timed. Key arithmetic (opening and securing) is counted apart, and what
+# this machine let the VM wait for a processor is no step's.
 STATION = """
 import json
 import os
@@ -56,15 +57,25 @@ class Fast:
 clocks.time = machine.time = main.time = Fast()
 clocks.Clock.hint = lambda self, unix_s: None  # the gateway's seconds are twenty times as long
 
+try:
+    schedule = open("/proc/self/schedstat")
+except OSError:
+    schedule = None
+def waited_us():
+    if not schedule:
+        return 0
+    schedule.seek(0)
+    return int(schedule.read().split()[1]) // 1000
+
 longest = [0, 0, 0]  # us: a step without key arithmetic, key arithmetic, connections that came up
 keys = 0
 
 class Timed(Link):
     def _timed(self, call):
         global keys
-        began = time.ticks_us()
+        began = time.ticks_us() - waited_us()
         call()
-        us = time.ticks_us() - began
+        us = time.ticks_us() - waited_us() - began
         keys += us
         longest[1] = max(longest[1], us)
     def open(self):
@@ -81,9 +92,9 @@ class Watched(App):
     def step(self, now_ms):
         global keys
         keys = 0
-        began = time.ticks_us()
+        began = time.ticks_us() - waited_us()
         due = super().step(now_ms)
-        us = time.ticks_us() - began - keys
+        us = time.ticks_us() - waited_us() - began - keys
         longest[0] = max(longest[0], us)
         steps.append(us)
         if len(steps) > 2000:
@@ -200,7 +211,8 @@ def judge(folder, seconds, course=None, planted=""):
     draw = random.Random(seed)
     appended, stored, last, proxy, happened = live(folder, draw, course or turns(draw, seconds), planted)
     longest_us, key_us, connections = last[2]
-    print(f"{len(appended)} records, {proxy.connections} calls, {connections} connections, faults {happened}")
+    faults = {what: happened.count(what) for what in FAULTS}
+    print(f"{len(appended)} records, {proxy.connections} calls, {connections} connections, faults {faults}")
     print(
         f"went down by {last[3]}; longest step {longest_us / 1000} ms, next {last[4]} us, key arithmetic {key_us / 1000} ms"
     )
@@ -242,5 +254,5 @@ def test_a_station_that_takes_a_puback_for_kept_would_be_found(tmp_path):
 
 @pytest.mark.once
 @pytest.mark.parametrize("course", range(3))
-def test_ten_minutes_of_a_bad_line(tmp_path, course):
+def test_three_minutes_of_a_bad_line(tmp_path, course):
     assert judge(tmp_path, 200) < STEP_MS
