@@ -9,7 +9,7 @@ from node.core.sounder import Sounder
 from node.uplink import Uplink
 
 _FOREVER_MS = 3600000
-_FAULT_AFTER = 3  # bursts in a row without a reading before the sensor is called faulty
+_STATUS_SOON_MS = 600000
 _CONSOLE_MS = 5
 _ALARM_FILE = "alarm"
 _CALM_MS = 3000  # what a handshake may take, with half as much again
@@ -120,6 +120,11 @@ class App:
 
         self.sensors_bad = standing.sensors_bad(self.survey, self.level_bad)
         return standing.members(self, self._ports, self._books, self._station)
+
+    def tell_soon(self):
+        """What `status` says has changed; what changes all the time is told every ten minutes."""
+        if self.uplink:
+            self.uplink.tell_status(_STATUS_SOON_MS)
 
     @property
     def faults(self):
@@ -368,7 +373,11 @@ class App:
             self._awaits_final = False
             self._final = gauge.quality.previous_final
         level = (M.LEVEL, gauge.flag, gauge.reason if gauge.flag == M.FLAG_MISSING else gauge.level_mm)
-        self._tell_changes(level)
+        changed = gauge.state != self._told_state or gauge.rising != self._told_rising
+        if self._rounds or changed or gauge.failures or self.level_bad:
+            from node import telling
+
+            telling.changes(self, self._books, level)
         if self._care:
             self._care.look(self._books, moment)
         self._books.settle()
@@ -382,40 +391,3 @@ class App:
         if self._books.append(journal.READINGS, moment, (point, (M.BATTERY, gauge.battery_flag, gauge.battery_mv))):
             self._awaits_final = True
             self._final = 0
-
-    def _tell_changes(self, level):
-        """A change counts as told once it is in the journal."""
-        gauge = self.gauge
-        rise = (M.RISE, 0, gauge.rise.rate_mm_h())
-        self.tell_state(level)
-        if gauge.rising != self._told_rising and self._books.event((M.RISE_ALARM, 0, gauge.rising), level, rise):
-            self._told_rising = gauge.rising
-        if gauge.failures >= _FAULT_AFTER and not self.level_bad:
-            self.level_bad = self._books.event((M.SENSOR, 0, 0), (M.SENSOR_OF, 0, 0), (M.REASON, 0, gauge.reason))
-        elif self.level_bad and not gauge.failures:
-            self.level_bad = not self._books.event((M.SENSOR, 0, 1), (M.SENSOR_OF, 0, 0))
-
-    def tell_state(self, level):
-        """One state for the whole station: the highest of its alarms, told with the quantity that made it, or that has fallen.
-
-        `level` is its point, None when it is not known just now: then the gauge's next record tells what the level did.
-        """
-        gauge, old = self.gauge, self._told_state
-        state = gauge.state if gauge else 0
-        maker = None
-        if self._rounds:
-            state, maker = self._rounds.highest(state)
-        if state == old:
-            self._told_by = maker
-            return
-        watch = self._told_by if state < old else maker
-        crossed = (state if state > old else old) - 1
-        if watch:
-            about = self._rounds.crossing(watch, crossed)
-        elif level:
-            about = (level, (M.LIMIT, 0, gauge.limit_mm(crossed + 1)), (M.RISE, 0, gauge.rise.rate_mm_h()))
-        else:
-            return
-        if self._books.event((M.ALARM, 0, state), (M.ALARM_FROM, 0, old), *about):
-            self._told_state = state
-            self._told_by = maker

@@ -1,5 +1,6 @@
 """What people ask of a station, by cable or through the gateway. Loaded with the first order: a calm station's heap does not carry it."""
 
+import binascii
 import json
 
 from node.core import fixed
@@ -14,6 +15,10 @@ _ID_MOST = 32
 _MOST = 2147483647
 _SHELVED_MOST_S = 86400
 _REFUSED_EVERY_S = 600
+_AHEAD_MOST_S = 86400  # of a command's expiry: so long at most can one be replayed where its counter was lost
+_IN_HOUR_MOST = 60
+_REVISIONS_MOST = 10000  # a revision further ahead would leave no room for the next ones
+_DESIRED_FILE = "desired"  # which one was refused, so that a retained one is told once
 
 
 def _whole(value, what, most=_MOST):
@@ -30,6 +35,9 @@ class Orders:
         self._books = books
         self.network = {}  # what was typed of the way to the broker, key -> text
         self._counter = -1  # of the last command that was carried out; -1: yet to be read
+        self._sure_from = 0  # what expires later can't have been said before the counter was damaged
+        self._hour_from = 0  # uptime, and commands carried out since
+        self._in_hour = 0
 
     def state_line(self):
         app = self._app
@@ -106,7 +114,7 @@ class Orders:
         self._app.reboot_wanted = True
 
     def refuse(self, why):
-        """Count what came through the gateway and is not carried out; a flood of it does not fill the journal."""
+        """Count what came through the gateway and is not carried out; a flood of it does not fill the journal. True: told."""
         app, seconds = self._app, self._books.uptime.seconds
         app.refused += 1
         if app._refused_at < 0 or seconds - app._refused_at >= _REFUSED_EVERY_S:
@@ -114,6 +122,8 @@ class Orders:
 
             if self._books.tell(why, (happenings.REFUSED, 0)):
                 app._refused_at = seconds
+                return True
+        return False
 
     def acknowledge(self, who=CONSOLE):
         for each in (self._app.gauge, self._app.survey):
@@ -183,21 +193,42 @@ class Orders:
             return "a command is never retained"
         counter = _whole(message["counter"], "counter")
         expires = _whole(message["expires"], "expires", 1 << 40)
+        up_s = self._books.uptime.seconds
         flags, seconds, _ = self._books.moment()
         if not flags:
             return "the time is not known here"
         if expires < seconds:
             return "expired"
-        try:
-            if self._counter < 0:
-                self._counter = int(self._app.storage.read(_COUNTER_FILE, 0, 12) or b"0")
-        except ValueError:
-            self._counter = 0  # damaged: what follows sets it again
+        if expires - seconds > _AHEAD_MOST_S:
+            return "expires more than a day ahead"
+        if self._counter < 0:
+            self._recall_counter(seconds)
         if counter <= self._counter:
             return "counter %d was used before" % counter
-        self._app.storage.replace(_COUNTER_FILE, b"%d" % counter)
+        if expires <= self._sure_from:
+            return "the counter was damaged: only what expires after %d is sure to be new" % self._sure_from
+        if up_s - self._hour_from >= 3600:
+            self._hour_from = up_s
+            self._in_hour = 0
+        if self._in_hour >= _IN_HOUR_MOST:
+            return "more than %d commands in an hour" % _IN_HOUR_MOST
+        self._in_hour += 1
+        digits = b"%d" % counter
+        self._app.storage.replace(_COUNTER_FILE, b"%08x %s" % (binascii.crc32(digits) & 0xFFFFFFFF, digits))
         self._counter = counter
         return None
+
+    def _recall_counter(self, seconds):
+        """Damaged, it says nothing of what was used; but whatever was said before now expires within a day."""
+        kept = self._app.storage.read(_COUNTER_FILE, 0, 24)
+        digits = kept[9:]
+        if not kept:
+            self._counter = 0
+        elif kept[:9] == b"%08x " % (binascii.crc32(digits) & 0xFFFFFFFF) and digits.isdigit():
+            self._counter = int(digits)
+        else:
+            self._counter = 0
+            self._sure_from = seconds + _AHEAD_MOST_S
 
     def _carry_out(self, do, number):
         app = self._app
@@ -222,11 +253,14 @@ class Orders:
     def _desired(self, message):
         """All of it or nothing: settings that are refused leave what the station runs untouched."""
         settings = self._app.settings
-        revision = _whole(message["revision"], "revision")
-        if revision <= settings.revision:
-            return  # ours is as new, or newer: `settings` says what it is
         typed = settings.staged
+        revision = -1
         try:
+            revision = _whole(message["revision"], "revision")
+            if revision <= settings.revision:
+                return  # ours is as new, or newer: `settings` says what it is
+            if revision - settings.revision > _REVISIONS_MOST:
+                raise ValueError("revision is more than %d ahead" % _REVISIONS_MOST)
             settings.staged = {}
             for key in message["values"]:
                 i = S.index(key, settings.rows)
@@ -238,9 +272,24 @@ class Orders:
         except OSError:
             self.refuse("desired %d: storage does not take it" % revision)
         except (ValueError, KeyError) as problem:
-            self.refuse("desired %d: %s" % (revision, problem.args[0] if problem.args else "unusable"))
+            self._refuse_desired(revision, problem.args[0] if problem.args else "unusable")
+        except (TypeError, AttributeError):
+            self._refuse_desired(revision, "values must be names with texts")
         finally:
             settings.staged = typed
+
+    def _refuse_desired(self, revision, why):
+        """It is retained, and comes again with every connection and every boot: counted each time, told once."""
+        why = "desired %d: %s" % (revision, why)
+        mark = b"%08x" % (binascii.crc32(why.encode()) & 0xFFFFFFFF)
+        storage = self._app.storage
+        try:
+            if storage.read(_DESIRED_FILE, 0, 8) == mark:
+                self._app.refused += 1
+            elif self.refuse(why):
+                storage.replace(_DESIRED_FILE, mark)
+        except OSError:
+            self._books.fail()
 
 
 def _is_plain(name):

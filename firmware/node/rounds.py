@@ -1,5 +1,6 @@
 """The other sensors' half of a station: rounds of a survey, recorded and told. Loaded only by stations that have one."""
 
+from node import telling
 from node.core import journal, limits
 from node.core import measurements as M
 from node.core import quantities as Q
@@ -80,7 +81,7 @@ class Rounds:
             ):  # a thermometer that fails leaves the air as it was: going back to what the ranger assumes shifts the level
                 gauge.air_cc = air_cc
         moment = self._app.begin()
-        self._app.tell_state(None)
+        telling.state(self._app, books, None)
         for number, sensor in enumerate(survey.sensors):
             self._tell_sensor(number, sensor)
         self._untold = (self._untold + survey.changes())[-_UNTOLD_MOST:]
@@ -115,3 +116,4 @@ class Rounds:
             reason = ((M.REASON, 0, sensor.reason),) if bad else ()
             if self._books.event((M.SENSOR, 0, 0 if bad else 1), of, *reason):
                 sensor.told_bad = bad
+                self._app.tell_soon()

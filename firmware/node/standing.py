@@ -29,7 +29,7 @@ def members(app, ports, books, station):
     reason = getattr(ports.link, "reason", "")
     if reason:
         found += _word("lost", reason)
-    found += _number("refused", app.refused + app.uplink.refused)
+    found += _number("refused", app.refused + app.uplink.refused + app.uplink.client.passed_over)
     if app.safe:
         found += _number("safe", 1)
     return found

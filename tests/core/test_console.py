@@ -61,6 +61,14 @@ class Desk:
     def shelve(self, seconds):
         self.did.append(seconds)
 
+    def drill(self, state):
+        if not state:
+            raise ValueError("a drill is of state 1 alert, 2 warning or 3 danger")
+        self.did.append("drill %d" % state)
+
+    def reboot(self):
+        self.did.append("reboot")
+
     # the test
 
     def type(self, data):
@@ -134,6 +142,12 @@ DIALOGUES = {
         ("ack", "acknowledged"),
         ("shelve 30", "shelved for 30 min"),
         ("shelve 0", "no longer shelved"),
+    ),
+    "drill": (
+        ("drill 2", "a drill"),
+        ("drill 4", "refused: a drill is of state 1 alert"),
+        ("drill", "usage: drill STATE"),
+        ("reboot", "starting again"),
     ),
 }
 
@@ -342,6 +356,10 @@ class Port:
     typed = {typed!r}
     said = b""
     network = {{}}
+    def drill(self, state):
+        if not state:
+            raise ValueError("a drill is of state 1 alert, 2 warning or 3 danger")
+    def reboot(self): pass
     def read_into(self, buffer):
         count = min(len(buffer), len(self.typed))
         for i in range(count):

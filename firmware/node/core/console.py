@@ -18,11 +18,13 @@ HELP = (
     ("revert", "", "forget what was typed"),
     ("ack", "", "acknowledge: silent until it rises, 12 h at most"),
     ("shelve", "MINUTES", "sound nothing for 1 to 1440 minutes; 0 ends it"),
+    ("drill", "STATE", "sound a drill of 1 alert, 2 warning or 3 danger"),
+    ("reboot", "", "start again, out of safe mode too"),
 )
 
 
 class Console:
-    """`actions` does what reaches beyond the settings: `keep(settings)`, `state_line()`, `acknowledge()`, `shelve(seconds)`."""
+    """`actions` does what reaches beyond the settings: `keep(settings)`, `state_line()`, `acknowledge()`, `shelve(seconds)`, `drill(state)`, `reboot()`."""
 
     def __init__(self, port, settings, actions, typed=None, count=0):
         """`typed[:count]` has arrived before."""
@@ -118,6 +120,12 @@ class Console:
                     raise ValueError("shelve takes 0 to 1440 minutes")
                 self._actions.shelve(minutes * 60)
                 self._say("shelved for %d min" % minutes if minutes else "no longer shelved")
+            elif command == "drill" and len(words) == 2:
+                self._actions.drill(int(words[1]) if words[1] in ("1", "2", "3") else 0)
+                self._say("a drill: blasts of a second, for 18 s")
+            elif command == "reboot" and len(words) == 1:
+                self._actions.reboot()
+                self._say("starting again")
             else:
                 self._usage(command)
         except KeyError as problem:
