@@ -24,8 +24,8 @@ from node.core import measurements as M
 from tests import vm64
 from tests.core import failing_storage
 from tests.core.failing_storage import Storage
+from tests.core.journal_desk import RECORD, SEGMENT, a_log, everything, keys_of, walk
 
-SEGMENT = 90  # bytes: three small records or one large one
 LIMIT = 4  # segments
 POINTS = st.lists(
     st.tuples(st.integers(0, 0x3000), st.integers(0, 255), st.integers(-(2**31), 2**31 - 1)), min_size=1, max_size=5
@@ -230,25 +230,6 @@ class Machine(RuleBasedStateMachine):
             assert len(self.storage.files) <= LIMIT + 1
 
 
-def walk(log):
-    cursor = journal.Cursor(log)
-    while True:
-        at = cursor.peek()
-        if not at:
-            return
-        yield at
-        cursor.advance(at[3])
-
-
-def everything(log):
-    """(boot, (seq, (flags, seconds, ms, points, text))) of all that can be read."""
-    for at in walk(log):
-        flags, seq, seconds, ms, points = journal.points_of(at[3])
-        text = journal.text_of(at[3])
-        assert bool(flags & journal.TEXT) == bool(text)
-        yield at[0], (seq, (flags & journal.DATED, seconds, ms, tuple(points), text))
-
-
 TestJournalAgainstAList = Machine.TestCase
 TestJournalAgainstAList.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
 
@@ -333,19 +314,6 @@ def test_a_planted_fault_is_found_by_the_same_machine(wrong):
 
 # Cases by hand
 
-RECORD = (journal.DATED, 1528063200, 0, ((M.LEVEL, 2, 1254), (M.BATTERY, 1, 12610)))
-
-
-def a_log(count, storage=None, boot=1, segment=SEGMENT, limit=50):
-    log = journal.Log(storage or Storage(), "readings", boot, segment, limit)
-    for _ in range(count):
-        log.append(*RECORD)
-    return log
-
-
-def keys_of(log):
-    return [(boot, record[0]) for boot, record in everything(log)]
-
 
 def test_newest_file_cut_at_every_byte_keeps_every_whole_record():
     storage = Storage()
@@ -362,38 +330,6 @@ def test_newest_file_cut_at_every_byte_keeps_every_whole_record():
         assert len(left) == 3 + (cut - 24) // 20 if cut >= 24 else len(left) == 3
         log.append(*RECORD)
         assert keys_of(log) == [*left, (2, 1)]
-
-
-@pytest.mark.parametrize("at", [0, 5, 20, 23])
-def test_a_damaged_header_costs_nothing_that_its_neighbours_know(at):
-    storage = Storage()
-    log = a_log(9, storage)
-    damage(storage, 1, at)
-    log.free(1, 1)
-    assert keys_of(log) == [(1, seq + 1) for seq in range(9)]
-    assert (log.damaged, log.given_up) == (1, [])
-    log.free(1, 7)
-    assert keys_of(log) == [(1, seq) for seq in (7, 8, 9)]
-
-
-def damage(storage, which, at):
-    """Flip a bit of a byte of one of the files."""
-    name = sorted(storage.files)[which]
-    data = bytearray(storage.files[name])
-    data[at] ^= 4
-    storage.files[name] = bytes(data)
-
-
-def test_a_damaged_record_costs_itself_only_and_is_declared_once():
-    storage = Storage()
-    log = a_log(9, storage)
-    damage(storage, 1, 24 + 20 + 12)
-    for _ in range(3):
-        assert keys_of(log) == [(1, seq) for seq in (1, 2, 3, 4, 6, 7, 8, 9)]
-    cursor = journal.Cursor(log)
-    cursor.seek(1, 5)
-    assert journal.seq_of(cursor.peek()[3]) == 6
-    assert (log.damaged, log.given_up) == (1, [[1, 5, 5]])
 
 
 def test_a_record_that_holds_too_much_is_refused_in_words():
@@ -419,48 +355,6 @@ def test_the_longest_record_comes_back_whole():
     assert list(everything(log)) == [(1, (1, (0, 0, 0, points[:13], b"x" * 300)))]
     with pytest.raises(ValueError, match="512"):
         log.append(0, 0, 0, points, b"x" * 300)
-
-
-LIVES = st.lists(st.lists(st.integers(0, 60), min_size=0, max_size=9), min_size=1, max_size=5)
-
-
-@given(LIVES, st.data())
-@settings(max_examples=3000, deadline=None)
-def test_one_damaged_byte_costs_one_record_at_most_and_that_one_is_declared(lives, data):
-    """Whatever the byte was: of a header, a size, a value, a text. Of an earlier boot's very end only that boot knew."""
-    storage = Storage()
-    for boot, texts in enumerate(lives, 1):
-        log = a_log(0, storage, boot)
-        for length in texts:
-            log.append(*RECORD, b"\xff" * length)
-    before = dict(everything_by_key(log))
-    names = sorted(storage.files)
-    if not names:
-        return
-    which = data.draw(st.integers(0, len(names) - 1))
-    damage(storage, which, data.draw(st.integers(0, len(storage.files[names[which]]) - 1)))
-    if data.draw(st.booleans()):
-        log = a_log(1, storage, len(lives) + 1)
-        after = dict(everything_by_key(log))
-        after.pop((len(lives) + 1, 1))
-        own = False
-    else:
-        log._chunk_number = 0
-        after = dict(everything_by_key(log))
-        own = lives[-1]
-    unknown = [key for key in before if which == len(names) - 1 and not own]
-    assert after.items() <= before.items(), "invented or harmed"
-    lost = before.keys() - after.keys()
-    declared = {(boot, seq) for boot, first, last in log.given_up for seq in range(first, last + 1)}
-    assert not declared & after.keys()
-    assert declared <= before.keys()
-    assert lost - set(unknown) <= declared
-    assert len(lost) <= 1 or lost <= set(unknown)
-    assert log.damaged or not lost - set(unknown)
-
-
-def everything_by_key(log):
-    return [((boot, record[0]), record[1]) for boot, record in everything(log)]
 
 
 class TearsRecords(Storage):

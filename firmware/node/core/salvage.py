@@ -104,12 +104,16 @@ def header(log, number):
         else:
             known = (boot, 0, 0) if first > 1 or number == 1 else None  # a boot's first record says what came before it
     else:
-        boot, last = ends[0], ends[1] + 1
-        known = before[:3] if before and first == last > 1 else None
-    begins = ends[1] + 1 if before and before[0] == boot else 1
+        boot = before[0] if before else 0
+        last = first
+        known = before[:3] if before and first > 1 else None  # a boot's first segment begins with seq 1
+    begins = 1 if before or number == log.first else 0  # 0: a damaged segment before it may hold some of the boot
+    if before and before[0] == boot:
+        begins = ends[1] + 1 if ends[0] == boot else before[3]
     if last and known and (before or first):
-        log.lose(boot, begins, first - 1)
+        if begins:
+            log.lose(boot, begins, first - 1)
         return known[0], known[1], known[2], max(begins, first)
-    if after and last:
+    if after and last and begins:
         log.lose(boot, begins, last)
     return None
