@@ -16,6 +16,9 @@ import micropython
 
 broken = None
 try:
+    from node.esp32 import power
+
+    power.begin()  # before anything that takes time: a tip may have woken the chip
     from node.app import App
     from node.core.clock import add, diff
     from node.esp32 import access, buses, flash_slots, outputs
@@ -46,6 +49,7 @@ class Ports:
     def __init__(self, station: dict, root: str):
         pins = station["pins"]
         self.outputs = outputs.build(pins)  # first: the siren's pin is low from here on
+        self.power = power.build(pins)
         self.clock = Clock(commissioned=station.get("commissioned", 0), **station.get("time", {}))
         self.buses = buses.build(pins)
         self.storage = Storage(root + "data")
@@ -67,6 +71,7 @@ def run(root: str, steps: int | None = None) -> bool:
         station["reset"] = _CAUSES.get(machine.reset_cause(), "unknown")
         ports = Ports(station, root)
         app = App(station, ports)
+        forget()
         watchdog = Watchdog(station.get("watchdog_s", 60))  # last: it can't be stopped again
     except Exception as e:
         if station and has_run(root):
@@ -111,7 +116,10 @@ def turn(app, ports, watchdog, steps: int | None) -> None:
         if steps is not None:
             steps -= 1
         try:
-            if ports.access.up():
+            duty = getattr(app, "duty", None)
+            if duty:
+                rest(app, ports)
+            if (not duty or app.radio) and ports.access.up():
                 clock.poll(clock.ticks_ms(), ports.access.name_server())
             if due > _CALM_MS:
                 ports.platform.heap_free()
@@ -119,6 +127,17 @@ def turn(app, ports, watchdog, steps: int | None) -> None:
         except Exception as e:  # an adapter's: sampling goes on, and the watchdog judges it
             sys.print_exception(e)
             time.sleep_ms(_AFTER_FAULT_MS // 5)
+
+
+def rest(app, ports) -> None:
+    """Deep sleep, if that is due: does not return then."""
+    ms = app.rest(ports.clock.ticks_ms())
+    frozen = app.freeze() if ms else b""
+    if frozen:
+        ports.link.close()
+        ports.access.close()
+        ports.power.keep(frozen)
+        ports.power.sleep(ms, ports.buses)
 
 
 def idle(app, ports, watchdog, since: int, due_in_ms: int) -> None:
@@ -130,8 +149,18 @@ def idle(app, ports, watchdog, since: int, due_in_ms: int) -> None:
         left = due_in_ms - diff(now, since)
         if left <= 0 or ports.console.readable() or ports.link.readable():
             return
-        ports.access.up()  # a modem is talked to whatever the app waits for
+        if getattr(app, "radio", True):
+            ports.access.up()  # a modem is talked to whatever the app waits for
         time.sleep_ms(min(left, _SLICE_MS))
+
+
+def forget() -> None:
+    """The heap gets back what is needed once a boot."""
+    for folder, name in (("node", "compose"), ("node.drivers", "catalog")):
+        if folder + "." + name in sys.modules:
+            del sys.modules[folder + "." + name]
+            delattr(sys.modules[folder], name)
+    gc.collect()
 
 
 def has_run(root: str) -> bool:
@@ -171,14 +200,38 @@ def rescue(root: str, station: dict, error) -> bool:
         time.sleep_ms(_AFTER_FAULT_MS)
         machine.reset()
     try:
-        from node.esp32 import bare
-
-        bare.run(station, root, _BARE_S)
+        keep_watch(station, root)
     except Exception as e:
         sys.print_exception(e)
         blink(station)
     machine.reset()
     return False
+
+
+def keep_watch(station: dict, root: str) -> None:
+    """The siren's path alone, for an hour."""
+    from node.bare import Bare, rows
+    from node.core.clock import diff
+    from node.esp32 import buses, outputs
+    from node.esp32.storage import Storage
+    from node.esp32.watchdog import Watchdog
+
+    class Bones:
+        def __init__(self):
+            pins = station["pins"]
+            self.outputs = outputs.build(pins)
+            self.buses = buses.build({row["bus"]: pins[row["bus"]] for row in rows(station)})
+            self.storage = Storage(root + "data")
+
+    bare = Bare(station, Bones())
+    watchdog = Watchdog(station.get("watchdog_s", 60))
+    print("waspada: only the siren's path runs")
+    while bare.up_s < _BARE_S:
+        now = time.ticks_ms()
+        due = bare.step(now)
+        if diff(now, bare.alive_ms) < 2 * bare.interval_ms:
+            watchdog.feed()
+        time.sleep_ms(min(due, _SLICE_MS))
 
 
 def blink(station: dict) -> None:

@@ -14,6 +14,7 @@ class Pulses:
     def __init__(self, pins: dict):
         """`pins`: pin and, if it is not 100, debounce_ms."""
         self._tips = Tips(pins.get("debounce_ms", _DEBOUNCE_MS))
+        self._tips.count = pins.get("counted", 0)  # by the sleep that this boot ended
         self._pin = Pin(pins["pin"], Pin.IN, Pin.PULL_UP)
         self._pin.irq(self._edge, Pin.IRQ_FALLING)
         self.counted_ms = 0

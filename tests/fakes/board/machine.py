@@ -2,6 +2,7 @@
 
 `world/range_mm` what the ranger sees (absent: 3000); `world/adc_uv` what the ADC reads (absent: 2210526, 12.6 V by 5.7)
 `world/pins`       a line `pin value` for every change of an output; `world/feeds` a byte for each meal of the watchdog
+`world/holds`      a line `pin on` for every pad that is held; `world/slept` a line for each deep sleep, in ms; `world/wake` is what ends it
 `world/rtc`        the RTC's memory; `world/reset` exists after `machine.reset()`; `world/cause` is the reset's cause
 """
 
@@ -11,6 +12,9 @@ import time
 PWRON_RESET = 1
 HARD_RESET = 2
 WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+EXT0_WAKE = 2
+TIMER_WAKE = 4
 SOFT_RESET = 5
 
 
@@ -44,8 +48,10 @@ class Pin:
     _values = {}
     _handlers = {}
 
-    def __init__(self, number, mode=None, pull=None, value=None):
-        self._number = number
+    def __init__(self, number, mode=None, pull=None, value=None, hold=None):
+        if hold is not None:
+            _write("holds", b"%d %d\n" % (number, hold), "ab")
+        self.number = self._number = number
         self._mode = mode
         if value is not None:
             self.value(value)
@@ -173,6 +179,18 @@ class RTC:
 
 def reset_cause():
     return int(_read("cause", b"1"))
+
+
+def wake_reason():
+    return int(_read("wake", b"0"))
+
+
+def deepsleep(ms):
+    """The next boot is a wake, if the test says so with `world/cause` 4."""
+    _write("slept", b"%d\n" % ms, "ab")
+    os.system("kill -9 $PPID")
+    while True:
+        pass
 
 
 def reset():

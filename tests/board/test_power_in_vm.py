@@ -1,0 +1,158 @@
+"""Deep sleep as main.py goes about it, in the real MicroPython VM with a stand-in for the chip. No ESP32 ran this."""
+
+import binascii
+import json
+import struct
+import subprocess
+import time
+
+import pytest
+
+from tests.board.station import RANGER_POWER, SIREN, STROBE, describe, environment
+from tests.vm64 import program
+
+pytestmark = pytest.mark.vm
+
+SOON = """
+import main
+from node import duty
+duty._AWAKE_S = 0
+duty._GIVE_UP_MS = 200
+main.run('')
+"""
+BUCKET = {"kind": "pulses", "pin": 27}
+HEAD = "<4sqqIhI"
+
+
+def boot(folder, code=SOON, within_s=40):
+    """Runs until the chip sleeps, which ends the process; what it said."""
+    found = subprocess.run(
+        [program(), "-c", code], cwd=folder, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=within_s
+    )  # fmt: skip
+    return found.stdout.decode() + found.stderr.decode()
+
+
+def world(folder, name):
+    try:
+        return (folder / "world" / name).read_text().split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+
+
+def head_of(folder):
+    data = (folder / "world" / "rtc").read_bytes()
+    return struct.unpack(HEAD, data[:30]), data[30:]
+
+
+def put_head(folder, kept, until, tips, pin, data=b""):
+    head = struct.pack("<4sqqIh", b"WPS1", kept, until, tips, pin)
+    (folder / "world" / "rtc").write_bytes(head + struct.pack("<I", binascii.crc32(head)) + data)
+
+
+def asleep(folder, **settings):
+    """A station that has gone to sleep after its first samples, without a network."""
+    (folder / "world").mkdir(exist_ok=True)
+    (folder / "world" / "no_wifi").touch()
+    (folder / "world" / "range_mm").write_text("4300")
+    describe(folder, settings={"power.profile": 1, "rise.limit": 0, **settings})
+    said = boot(folder)
+    assert world(folder, "slept"), said
+
+
+def wake(folder, by="4"):
+    (folder / "world" / "cause").write_text("4")
+    (folder / "world" / "wake").write_text(by)
+    return boot(folder)
+
+
+def test_a_calm_station_gives_up_its_radio_holds_its_outputs_low_and_sleeps_until_the_sample(tmp_path):
+    asleep(tmp_path)
+    ms = int(world(tmp_path, "slept")[0])
+    assert 2000 <= ms <= 4000  # samples are 5 s apart, and a boot takes one of them
+    held = [line for line in world(tmp_path, "holds") if line.endswith(" 1")]
+    assert held == [f"{SIREN} 1", f"{STROBE} 1", f"{RANGER_POWER} 1", "all 1"]
+    (_, kept, until, tips, pin, _), frozen = head_of(tmp_path)
+    assert (until - kept) // 100 == ms // 100
+    assert (tips, pin) == (0, -1)
+    assert 100 < len(frozen) <= 1900
+    assert abs(kept / 1000 - time.time()) < 60
+
+
+def test_a_wake_is_no_new_boot(tmp_path):
+    asleep(tmp_path)
+    before = (tmp_path / "data" / "boot").read_bytes()
+    wake(tmp_path)
+    assert len(world(tmp_path, "slept")) == 2
+    assert (tmp_path / "data" / "boot").read_bytes() == before
+    assert f"{SIREN} 0" in world(tmp_path, "holds")  # let go again
+
+
+def test_a_reset_while_it_sleeps_is_a_boot_like_any_other(tmp_path):
+    asleep(tmp_path)
+    before = int((tmp_path / "data" / "boot").read_bytes())
+    (tmp_path / "world" / "cause").write_text("2")
+    boot(tmp_path)
+    assert int((tmp_path / "data" / "boot").read_bytes()) == before + 1
+
+
+def test_harmed_rtc_memory_is_a_cold_boot_that_runs(tmp_path):
+    asleep(tmp_path)
+    before = int((tmp_path / "data" / "boot").read_bytes())
+    for harm in (lambda data: data[:-1] + bytes((data[-1] ^ 1,)), lambda data: data[:9], lambda data: b""):
+        rtc = tmp_path / "world" / "rtc"
+        rtc.write_bytes(harm(rtc.read_bytes()))
+        said = wake(tmp_path)
+        assert "station dr01" in said
+        before += 1
+        assert int((tmp_path / "data" / "boot").read_bytes()) == before
+
+
+TIP = """
+import machine
+from node.esp32 import power
+machine.Pin.outside[27] = %d
+power.begin()
+print("begun", power._early.tips.count if power._early else -1)
+"""
+
+
+def tip(folder, closed, left_ms=60_000, count=7):
+    (folder / "world").mkdir(exist_ok=True)
+    now = int(time.time() * 1000)
+    put_head(folder, now - 1000, now + left_ms, count, 27, b"state")
+    (folder / "world" / "cause").write_text("4")
+    (folder / "world" / "wake").write_text("2")
+    return boot(folder, TIP % (0 if closed else 1))
+
+
+def test_a_tip_that_wakes_the_chip_is_counted_and_the_chip_sleeps_on(tmp_path):
+    assert "begun" not in tip(tmp_path, closed=False)
+    (_, _, _, tips, pin, _), data = head_of(tmp_path)
+    assert (tips, pin, data) == (8, 27, b"state")
+    assert 55_000 < int(world(tmp_path, "slept")[0]) <= 60_000
+    assert world(tmp_path, "ext0") == ["27"]
+
+
+def test_a_contact_that_is_closed_when_the_boot_is_over_is_another_tip_and_one_that_stays_closed_wakes_nobody(tmp_path):
+    tip(tmp_path, closed=True)
+    assert head_of(tmp_path)[0][3] == 9
+    assert world(tmp_path, "ext0") == ["-1"]
+
+
+def test_a_tip_shortly_before_the_sample_goes_on_with_the_boot(tmp_path):
+    assert "begun 8" in tip(tmp_path, closed=False, left_ms=300)
+    assert not world(tmp_path, "slept")
+
+
+def test_a_bucket_on_a_pin_that_can_not_wake_the_chip_keeps_it_awake(tmp_path):
+    (tmp_path / "world").mkdir()
+    code = "from node.esp32 import power\nprint(power.build({'a': {'kind': 'pulses', 'pin': %d}}) is None)"
+    assert boot(tmp_path, code % 23) == "True\n"
+    assert boot(tmp_path, code % 27) == "False\n"
+
+
+def test_the_head_that_is_written_is_the_head_that_is_read(tmp_path):
+    (tmp_path / "world").mkdir()
+    code = "from node.esp32 import power\npower._write(5, 6, 7, 8, b'x')\nprint(power._read())"
+    assert boot(tmp_path, code) == "(5, 6, 7, 8)\n"
+    assert json.loads(json.dumps(head_of(tmp_path)[0][1:5])) == [5, 6, 7, 8]
