@@ -20,7 +20,7 @@ _BUDGETS = (
     Path(__file__).parents[1] / "tests" / "house" / "mpy_budget.toml",  # a clone
     Path(__file__).with_name("mpy_budget.toml"),  # the wheel
 )
-_ALWAYS = ("main.py", "node/drivers/battery.py")
+_ALWAYS = ("main.py", "node/gauge.py", "node/drivers/battery.py")
 # What the firmware imports inside a function, and the stations that make it.
 LAZY: Mapping[str, str] = {
     "node/core/limits.py": "watch",
@@ -101,7 +101,8 @@ def _imports(name: str) -> tuple[str, ...]:
     if not path.is_file():  # main.py of a wheel
         path = Path(__file__).parents[1] / "waspada" / "board" / name
     found = []
-    for statement in ast.parse(path.read_text(encoding="utf-8")).body:
+    top = ast.parse(path.read_text(encoding="utf-8")).body
+    for statement in [*top, *[inner for outer in top if isinstance(outer, ast.Try) for inner in outer.body]]:
         if isinstance(statement, ast.ImportFrom) and statement.module and statement.module.split(".")[0] == "node":
             whole = statement.module.replace(".", "/")
             parts = [f"{whole}.py", *[f"{whole}/{alias.name}.py" for alias in statement.names]]

@@ -61,7 +61,6 @@ class App:
         self.gauge, self._care, self.survey, battery = compose.compose(
             station, ports, self.settings, self._sounder, self.safe
         )
-        compose.forget()
         if self.survey:
             from node.rounds import Rounds
 

@@ -1,7 +1,5 @@
 """A station is data: the sensors it names make it a river gauge, a rain gauge, an air station, or all of them. Needed once a boot."""
 
-import sys
-
 from node.core import settings as S
 from node.drivers import catalog
 from node.drivers.battery import Battery
@@ -16,14 +14,6 @@ def settings(station):
     from node.core import limits
 
     return S.Settings(given, limits.ROWS, limits.used(station["watch"]))
-
-
-def forget():
-    """A board's heap gets back what is needed once a boot."""
-    if sys.implementation.name == "micropython":
-        for folder, name in (("node", "compose"), ("node.drivers", "catalog")):
-            del sys.modules[folder + "." + name]
-            delattr(sys.modules[folder], name)
 
 
 def _mount(row):

@@ -6,6 +6,7 @@ Its broker answers at once and lives in a few bytes; what the ports themselves h
 """
 
 import gc
+import sys
 
 STATION = {
     "node": "dr01", "district": "demo", "life": "5eed0001", "seed": 7,
@@ -232,7 +233,11 @@ def ports_hold(ports):
 def make(ports):
     from node.app import App
 
-    return App(ports.station, ports)
+    app = App(ports.station, ports)
+    for folder, name in (("node", "compose"), ("node.drivers", "catalog")):  # as main.py does
+        del sys.modules[folder + "." + name]
+        delattr(sys.modules[folder], name)
+    return app
 
 
 def run(app, now, steps):

@@ -56,7 +56,7 @@ def test_host_and_vm_give_the_same_trace():
 
 def test_vm_that_runs_out_of_heap_says_whose_it_was():
     with pytest.raises(VMError, match=r"(?s)the VM of [dp]r0[12] ended.*MemoryError"):
-        simulate(flood(hours=1), 11, "vm", heap="60k")
+        simulate(flood(hours=1), 11, "vm", heap="80k")
 
 
 def test_vm_that_does_not_answer_is_given_up(monkeypatch, tmp_path):
