@@ -150,7 +150,7 @@ def fill(slot_bytes):
         at = cursor.peek()
     sizes = [kept.size(name) for name in kept.names() if name.startswith("readings")]
     return {
-        "free_blocks": min(empty, free_blocks()), "files": len(kept.names()), "readings_bytes": sum(sizes), "largest": max(sizes),
+        "free_blocks": min(empty, free_blocks()), "files": len(kept.names()), "readings_bytes": sum(sizes), "longest": max(sizes),
         "segment": logs[0]._segment_bytes, "segments": logs[0]._limit, "event_bytes": logs[1]._segment_bytes * logs[1]._limit, "held": held,
         "record": len(at[3]) if at else 0,
     }  # fmt: skip

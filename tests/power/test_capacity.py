@@ -35,7 +35,7 @@ def test_a_segment_is_two_blocks_to_the_byte(full):
     """The second block of a file begins with a pointer to the first."""
     assert full["segment"] == 8188
     assert (full["two_blocks"], full["three_blocks"]) == (2, 3)
-    assert 8188 - 40 < full["largest"] <= 8188
+    assert 8188 - 40 < full["longest"] <= 8188
 
 
 def test_the_longest_slots_an_update_may_have_fit_too():
