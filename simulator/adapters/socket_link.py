@@ -37,11 +37,21 @@ class SocketLink:
         """`address`: where `host` is, when its name is only the certificate's."""
         self._host = host
         self._address = (address or host, port)
+        self._leads_to = self._address
+        self.home = ""
         self._tls = tls
         self._socket: socket.socket | None = None
         self._state = DOWN
         self._heard_at = 0.0
         self.reason = ""
+
+    def use(self, values: dict[str, str]) -> None:
+        """From now on another broker (`node.core.network`); `home` is how the station's own data calls the one it began with."""
+        self.close()
+        self.reason = ""
+        self._leads_to = self._address
+        if values["broker.host"] != self.home:
+            self._leads_to = (values["broker.host"], int(values["broker.port"] or 0))
 
     def open(self) -> None:
         if self._socket is not None:
@@ -49,8 +59,12 @@ class SocketLink:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        code = self._socket.connect_ex(self._address)
         self._state = OPENING
+        try:
+            code = self._socket.connect_ex(self._leads_to)
+        except socket.gaierror:
+            self._fail("no address")
+            return
         if code not in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):
             self._fail(_why(OSError(code, "")))
 

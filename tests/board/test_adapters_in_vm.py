@@ -365,6 +365,47 @@ def test_a_closed_port_brings_the_link_down():
         assert vm(LINK, port=probe.getsockname()[1]).splitlines() == ["0 -1 0 False", "0"]
 
 
+USE = """
+import time
+from node.esp32.clock import Clock
+from node.esp32.link import Link
+class Net:
+    told = None
+    reason = ""
+    def up(self):
+        return True
+    def begin(self, failures):
+        self.failures = failures
+    def use(self, ssid, key):
+        self.told = (ssid, key)
+    def name_server(self):
+        return ""
+net = Net()
+link = Link(Clock("127.0.0.1", 9), net, {{"host": "127.0.0.1", "port": {closed}}})
+def opened():
+    link.open()
+    while link.state() == 1:
+        time.sleep_ms(5)
+    return link.state(), link.reason, net.failures
+print(opened(), opened())
+link.use({{"broker.host": "127.0.0.1", "broker.port": "{port}", "wifi.ssid": "kampung", "wifi.key": "secret12"}})
+print(opened(), net.told)
+link.use({{"broker.host": "127.0.0.1", "broker.port": "{closed}", "wifi.ssid": "kampung", "wifi.key": "secret12"}})
+print(link.state(), repr(link.reason), opened())
+"""
+
+
+def test_the_link_is_led_to_another_broker_and_network():
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        output = vm(USE, port=listener.getsockname()[1], closed=unused.getsockname()[1])
+    assert output.splitlines() == [
+        "(0, 'refused', 0) (0, 'refused', 0)",  # a network that carries a refusal is good for something
+        "(2, 'refused', 0) ('kampung', 'secret12')",
+        "0 '' (0, 'refused', 0)",
+    ]
+
+
 STORAGE = """
 import os
 from node.esp32.storage import Storage

@@ -47,6 +47,19 @@ def talk(link):
     raise AssertionError("it does not end")
 
 
+def test_a_link_led_elsewhere_comes_home(tmp_path):
+    with mosquitto(tmp_path) as away, mosquitto(tmp_path) as home:
+        link = SocketLink("127.0.0.1", home)
+        link.home = "home"
+        for host, port in (("127.0.0.1", away), ("home", 1)):
+            link.use({"broker.host": host, "broker.port": str(port)})
+            assert link.state() == DOWN
+            assert talk(link)
+        link.use({"broker.host": "no.such.name.invalid", "broker.port": "1"})
+        assert not talk(link)
+        assert link.reason == "no address"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_the_simulated_station_believes_whom_the_board_believes(tmp_path, case):
     server, node, reason = CASES[case]

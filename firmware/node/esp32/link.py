@@ -40,7 +40,6 @@ class Link:
         self._led = False
         self._stuck = 0
         self._poll = select.poll()
-        self._vain = 0  # openings in a row whose packets nobody answered
         self.reason = ""  # why it last went down
 
     def use(self, values: dict) -> None:
@@ -55,8 +54,6 @@ class Link:
         if self._state != DOWN or not self._name.host:
             return
         self._name.keep()
-        self._access.begin(self._failures)
-        self._failures += 1
         if self._tls and self._secure is None and not self._prepare():
             return
         self._access.begin(self._vain)
@@ -111,7 +108,6 @@ class Link:
         if not count:
             self._fail("closed")
             return -1
-        self._failures = 0
         self._since = self._clock.ticks_ms()
         return count
 
@@ -149,7 +145,7 @@ class Link:
     def _lead_to(self, host: str, port: int) -> None:
         self._name = Name(host, path=self._root + "broker.address")
         self._port = port or (8883 if self._tls else 1883)
-        self._failures = 0  # openings in a row from which no byte came
+        self._vain = 0  # openings in a row whose packets nobody answered
 
     def _prepare(self) -> bool:
         try:
