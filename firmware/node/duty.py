@@ -105,7 +105,7 @@ class Duty:
         """Anything that sounds, is alarmed, confirmed, sampled, typed, updated or can't be kept over a sleep."""
         app = self._app
         gauge, survey, sounder = app.gauge, app.survey, app._sounder
-        if self.alarmed or sounder._sounding or sounder.siren_on or sounder.drill or app.reboot_wanted:
+        if self.alarmed or sounder._sounding or sounder.siren_on or sounder.drill or app.drill or app.reboot_wanted:
             return True
         if gauge and (gauge.sampling or gauge.confirming):
             return True

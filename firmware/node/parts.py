@@ -174,7 +174,9 @@ def _walk_lasting(app, v):
     kept = [v.one(number) for number in (kept or (-1, 0, 0))]
     if kept[0] >= 0:
         if not app._lasting:
-            app._remember()
+            from node.lasting import Lasting
+
+            app._lasting = Lasting(app, app._alarms, app._books)
         app._lasting._kept = tuple(kept)
     else:
         app._lasting = None

@@ -25,6 +25,7 @@ class Broker:
         self.inbound = bytearray()
         self._last_id = 0
         self.pings = 0
+        self.left = 0  # in order, without a last will
         self.used = []  # where the station was told to connect to
         self.host = None  # the only one that answers, None: any
 
@@ -120,6 +121,8 @@ class Broker:
             elif kind == mqtt.PINGREQ:
                 self.pings += 1
                 self.inbound += mqtt.PINGRESP_BYTES
+            elif kind == mqtt.DISCONNECT:
+                self.left += 1
             else:
                 assert kind == mqtt.PUBACK, kind
 

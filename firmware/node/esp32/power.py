@@ -127,7 +127,7 @@ class Power:
         if head and self._pulses:
             pins[self._pulses]["counted"] = _early.tips.count if _early else head[2]
         for number in self._held():
-            Pin(number, Pin.OUT, value=0, hold=False)
+            Pin(number, Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
 
     def cause(self) -> str:
         return self._cause
@@ -159,7 +159,7 @@ class Power:
         now = _now_ms()
         _write(now, now + ms, count, number, self._memory)
         for held in self._held():
-            Pin(held, Pin.OUT, value=0, hold=True)
+            Pin(held, Pin.OUT, value=0, hold=True)  # type: ignore[call-arg]
         esp32.gpio_deep_sleep_hold(True)
         _doze(contact, ms)
 
