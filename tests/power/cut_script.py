@@ -7,14 +7,13 @@ promised by then (`Owed`). `survive` boots a station from such a state, looks wh
 import os
 import sys
 
-from cut_flash import BLOCK, BLOCKS, ERASED, Flash
-
 from node import app, books
 from node.core import copies, journal
 from node.core import happenings as H
 from node.core import measurements as M
 from node.core import settings as S
 from node.esp32 import storage
+from tests.power.cut_flash import BLOCK, BLOCKS, ERASED, Flash
 
 SEGMENT = 104  # bytes: four readings, or an event with a text
 READINGS_SEGMENTS = 3

@@ -32,7 +32,7 @@ def cuts(planted, twice_each, ill_each, timeout):
     """(what was found or "", how many cuts of each kind were survived)."""
     lines = vm64.run(
         SCRIPT,
-        path=(vm64.FIRMWARE, HERE),
+        path=(vm64.FIRMWARE, HERE.parents[1]),
         heapsize="64m",
         timeout=timeout,
         args=(planted, str(twice_each), str(ill_each)),
