@@ -9,7 +9,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint chaos chaos-scenario lock clean system
+.PHONY: help setup demo test lint chaos lock clean system
 
 SEEDS ?= 10
 JOBS ?= 2
@@ -79,15 +79,8 @@ test: system
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
-chaos-scenario:
-	@test -f simulator/scenarios/chaos.toml || { echo "there is no chaos scenario yet" >&2; exit 2; }
-
-chaos: chaos-scenario setup
-	@rm -rf $(VENV)/chaos && mkdir $(VENV)/chaos
-	@seq 1 $(SEEDS) | xargs -P $(JOBS) -I SEED sh -c \
-	  'answer=$$($(BIN)/waspada simulate chaos --seed SEED --json 2>/dev/null | tail -n 1); printf "%s %s\n" SEED "$$answer" >$(VENV)/chaos/SEED'; \
-	cat $(VENV)/chaos/* >$(VENV)/chaos.jsonl; \
-	$(BIN)/python tests/chaos_verdict.py $(VENV)/chaos.jsonl $(SEEDS)
+chaos: setup
+	@$(BIN)/waspada simulate chaos --seeds 1-$(SEEDS) --jobs $(JOBS) $(ARGS)
 
 # Only the public index decides, never this machine's pip settings; no address is written into the lock files.
 LOCK = env -u PIP_FIND_LINKS -u PIP_INDEX_URL -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null CUSTOM_COMPILE_COMMAND="make lock" \

@@ -282,6 +282,8 @@ def _stations(dice: Dice) -> list[StationsTable]:
         "sample.alarm_interval": dice.pick((60, 120)),
         "report.interval": 600,
     }
+    if dice.below(5) == 0:
+        intervals["power.profile"] = 1
     if which < 2:
         intervals |= {"sample.interval": 1200, "report.interval": 1200, "sample.alarm_interval": 300}
         return [StationsTable(nodes=["river1"], station="weather_pole", series="flood", settings=intervals)]

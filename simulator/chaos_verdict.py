@@ -94,7 +94,15 @@ def examine(
     )[0][0]
     if twice:
         found.breaks("twice", f"{twice} rows")
-    counted = {"crossings": 0, "heard": 0, "declared": dropped, "worst_siren_ms": 0}
+    counted = {
+        "crossings": 0,
+        "heard": 0,
+        "declared": dropped,
+        "taken_back": len(watch.taken_back),
+        "worst_siren_ms": 0,
+    }
+    counted["missed"] = 0  # by the invariant `siren`: the judge knows nothing of a sensor that is gone
+    counted["resets"] = sum(len(station.dark_ms) for station in district.stations)
     for place, station in zip(district.places, district.stations, strict=True):
         seen = watch.seen[place.node]
         if place.river and place.has_level:
@@ -153,6 +161,7 @@ def _water(
         lit = any(begin <= by_ms and end > crossing.t_ms for begin, end in lights)
         if not (lit and any(begin <= by_ms and end >= crossing.t_ms - PAUSE_MS for begin, end in sounds)):
             what = f"{place.node}: crossing to {judge.state_name(crossing.level)} at {crossing.t_ms / 1000:.0f} s"
+            counted["missed"] += 1
             found.breaks("siren", f"{what} was not heard by {by_ms / 1000:.0f} s")
         elif raised is not None:
             counted["worst_siren_ms"] = max(counted["worst_siren_ms"], raised - crossing.t_ms)
@@ -303,7 +312,7 @@ def _sizes(found: Found, node: str, seen: Seen) -> None:
 
 def _settled(found: Found, store: SqliteStore, node: str, watch: Watch, made: dict[Key, int]) -> None:
     app = getattr(watch.body(node), "app", None)
-    if app is None:
+    if app is None or app.settings.get(S.POWER_PROFILE):  # asleep, or it talks by the hour
         return
     if app.uplink is None:
         found.breaks("arrives", f"{node}: its storage could not be opened")

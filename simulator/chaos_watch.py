@@ -6,10 +6,11 @@ from typing import Any
 
 from node.core import measurements as M
 from node.core.measurements import STREAMS
+from node.core.quantities import POINTS
 from simulator.agenda import NEVER
 from simulator.fleet import District
 from simulator.mishaps import FullKey
-from simulator.notes import numbers
+from simulator.notes import Said, numbers
 
 EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -32,11 +33,12 @@ _BT = re.compile(rb'"bt":(\d+)(?:\.(\d{1,3}))?')
 class Seen:
     """Of one station."""
 
-    said: dict[str, set[tuple[int, int]]] = field(default_factory=dict)  # keys published, by stream
+    published: dict[str, set[tuple[int, int]]] = field(default_factory=dict)  # keys, by stream
     newest: dict[str, tuple[int, int]] = field(default_factory=dict)
     sirens: list[tuple[int, int]] = field(default_factory=list)  # (t, on)
     strobes: list[tuple[int, int]] = field(default_factory=list)
     alarms: list[tuple[int, int]] = field(default_factory=list)  # (t, state) as the journal has it
+    said: list[Said] = field(default_factory=list)
     silenced: list[tuple[int, int, int]] = field(default_factory=list)  # (t, seconds of a shelf or 0, state then)
     sizes: list[tuple[int, int]] = field(default_factory=list)  # (t, elements and bytes of the program's objects)
     waiting_most: int = 0
@@ -75,10 +77,10 @@ class Watch:
             return
         seen = self.seen[node]
         key = (int(found[1]), int(found[2]))
-        said = seen.said.setdefault(stream, set())
-        if key in said:
+        published = seen.published.setdefault(stream, set())
+        if key in published:
             return
-        said.add(key)
+        published.add(key)
         newest = seen.newest.get(stream, (0, 0))
         if key < newest:
             self.breaks("order", node, f"{stream} {key} was said first after {newest}")
@@ -101,6 +103,7 @@ class Watch:
         t = self._district.moment.t
         if found[1] == M.ALARM:
             seen.alarms.append((t, found[3]))
+            seen.said.append(Said(t, found[6], found[3], POINTS[found[7] & 0xFF][0]))
         elif found[1] in (M.ACKNOWLEDGED, M.SHELVED_S):
             state = seen.alarms[-1][1] if seen.alarms else 0
             seen.silenced.append((t, found[3] if found[1] == M.SHELVED_S else 0, state))

@@ -125,6 +125,9 @@ def one_part(
             district.settle()
             broken, counted = chaos_verdict.examine(district, store, watch, made)
             counts = {**_counts(store, made), "lost": len(chaos_verdict.missing(store, made, watch)[0])}
+            district.notes.alarms = {
+                node: seen.said for node, seen in watch.seen.items()
+            }  # when they were, whatever the station's clock said
         else:
             drained_ms = district.drain(lambda: _lost(store, made) == 0)
             broken, counted = [], {}
@@ -136,7 +139,7 @@ def one_part(
             wall_s=wall_s,
             trace_sha256=district.trace.sha256(),
             trace_lines=district.trace.lines,
-            counts={**counts, **_wrong(judged)},
+            counts={**counts, **_wrong(judged), **({"missed_alarms": counted["missed"]} if watch else {})},
             alarms=_alarms(judged),
             watched=_watched(judged),
             events_made=sum(count for key, count in made.items() if key[1] == "event"),

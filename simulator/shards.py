@@ -59,21 +59,21 @@ def run(
     with tempfile.TemporaryDirectory(prefix="waspada-") as folder:
         files = [str(Path(folder) / f"{i}.jsonl") for i in range(jobs)]
         pool = ProcessPoolExecutor(
-            jobs, mp_context=get_context("spawn"), initializer=_begin_worker, initargs=(os.getpid(),)
+            jobs, mp_context=get_context("spawn"), initializer=begin_worker, initargs=(os.getpid(),)
         )
         try:
-            with _no_interrupt():
+            with no_interrupt():
                 running = [pool.submit(_to_file, one_part, arguments((i, jobs)), file) for i, file in enumerate(files)]
             parts = [one.result() for one in running]
         except BaseException:
-            _end(pool)
+            end(pool)
             raise
         pool.shutdown()
         return _together(parts, _merged(files, write))
 
 
 @contextlib.contextmanager
-def _no_interrupt() -> Iterator[None]:
+def no_interrupt() -> Iterator[None]:
     """Ctrl-C waits until the workers are there; they inherit that it is blocked, until they ignore it."""
     if sys.platform == "win32":
         yield
@@ -85,7 +85,7 @@ def _no_interrupt() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin_worker(parent: int) -> None:
+def begin_worker(parent: int) -> None:
     """Ctrl-C goes to the whole group: the parent answers it and ends its workers, and a worker does not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "win32":
@@ -98,7 +98,7 @@ def _begin_worker(parent: int) -> None:
         os._exit(1)
 
 
-def _end(pool: ProcessPoolExecutor) -> None:
+def end(pool: ProcessPoolExecutor) -> None:
     """A run without an answer: nothing more is begun, and no worker is left."""
     workers = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)

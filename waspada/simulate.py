@@ -36,6 +36,12 @@ def add(subparsers: Any) -> None:
     parser.add_argument(
         "--jobs", type=_jobs, default=1, metavar="N", help="processes, 1 to 64; the trace stays the same (1)"
     )
+    parser.add_argument(
+        "--seeds",
+        type=_seeds,
+        metavar="A-B",
+        help="chaos only: these seeds, --jobs at a time, and what came of all of them",
+    )
     parser.add_argument("--out", metavar="DIR", help="write trace.jsonl and report.json there")
     parser.set_defaults(run=run)
 
@@ -46,6 +52,14 @@ def _natural(word: str) -> int:
     return int(word)
 
 
+def _seeds(word: str) -> range:
+    first, _, last = word.partition("-")
+    seeds = range(_natural(first), _natural(last or first) + 1)
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"'{word}' holds no seed: write the lower one first")
+    return seeds
+
+
 def _jobs(word: str) -> int:
     jobs = _natural(word)
     if not 1 <= jobs <= 64:
@@ -54,7 +68,9 @@ def _jobs(word: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    chosen = scenario.load(args.scenario)
+    if args.seeds is not None:
+        return _campaign(args)
+    chosen = scenario.load(args.scenario, args.seed)
     with contextlib.ExitStack() as stack:
         write = None
         if args.out:
@@ -88,8 +104,28 @@ def run(args: argparse.Namespace) -> int:
 
 
 def clean(report: dict[str, Any]) -> bool:
-    """Nothing lost, nothing twice, every alarm right."""
-    return not any(report[key] for key in ("lost", "duplicates_stored", "false_alarms", "missed_alarms"))
+    """Nothing lost, nothing twice, every alarm right, every promise of chaos kept."""
+    return not report.get("broken") and not any(
+        report[key] for key in ("lost", "duplicates_stored", "false_alarms", "missed_alarms")
+    )
+
+
+def _campaign(args: argparse.Namespace) -> int:
+    """Every seed of a range; exits with 1 when a promise was broken."""
+    from simulator import chaos_campaign
+
+    if args.scenario != chaos_campaign.chaos.NAME or args.seed is not None or args.out:
+        raise InputError("--seeds goes with the scenario chaos, without --seed and --out")
+    with tqdm(total=len(args.seeds), unit="seed", leave=False, desc="chaos") as bar:
+
+        def told(found: dict[str, Any]) -> None:
+            bar.update()
+            for how in found["broken"][:3]:
+                bar.write(f"seed {found['seed']}: {how}", file=sys.stderr)
+
+        report = chaos_campaign.run(args.seeds, args.jobs, args.runtime, told)
+    print(json.dumps(report) if args.json else chaos_campaign.words(report))
+    return 1 if report["failed"] else 0
 
 
 def _folder(name: str) -> Path:
@@ -114,6 +150,8 @@ def _words(report: dict[str, Any]) -> str:
         if delay["count"]
         else "no siren"
     )
+    promises = [f"  broken: {how}" for how in report.get("broken", ())]
+    faults = [f"  faults: {', '.join(report['kpi']['faults'])}"] if "faults" in report["kpi"] else []
     return "\n".join(
         (
             f"{report['scenario']}, seed {report['seed']}, {report['runtime']}: {report['stations']} stations, {report['simulated_s'] // 3600} h",
@@ -122,5 +160,7 @@ def _words(report: dict[str, Any]) -> str:
             f"of all records {report['lost']} lost, {report['duplicates_stored']} stored twice",
             f"  alarms: {delay['count']} sounded, {report['false_alarms']} false, {report['missed_alarms']} missed; {heard}",
             f"  trace {report['trace_sha256']}",
+            *faults,
+            *promises,
         )
     )
