@@ -16,6 +16,7 @@ from typing import Any
 from gateway import wire
 from gateway.district import Life, Node, Stream
 from gateway.marks import Key, Mark
+from gateway.orders import Orders
 from gateway.store import QUARANTINED_BYTES, Batch, Store
 from gateway.telling import Message, Telling
 from gateway.wire import Point, Refused
@@ -23,6 +24,7 @@ from node.core.measurements import STREAMS
 
 KNOWN_TOPICS = 20_000
 KNOWN_NAMES = 4096
+TOLD_TO_ORDERS = ("settings", "refused")
 
 
 class Ingest:
@@ -73,6 +75,7 @@ class Ingest:
             nodes[node_id].state = state
         for node_id, text, revision, values in kept.settings:
             nodes[node_id].settings = (text, revision, values)
+        self.orders = Orders(nodes, kept.remembered)
         for id, name, unit in kept.names:
             self._names[name, unit] = (id, wire.scale_of(name, unit))
         self._last_record = kept.last_record
@@ -104,7 +107,7 @@ class Ingest:
             node = Node(len(self._nodes) + 1, at.district, at.node)
             self._nodes[at.district, at.node] = node
             self.batch.nodes.append((node.id, at.district, at.node))
-        accept = {"status": self._status, "settings": self._settings}.get(at.name, self._record)
+        accept = {"status": self._status, "settings": self._settings, "reply": self._reply}.get(at.name, self._record)
         route = (node, accept, STREAMS.index(at.name) if at.name in STREAMS else -1)
         if len(self._routes) >= KNOWN_TOPICS:
             self._routes.clear()
@@ -165,6 +168,8 @@ class Ingest:
             self._cover(life.streams[declared[0]], *declared[1:])
         elif fixed is not None:
             self._fix(life, boot, seq, fixed)
+        elif number == 1 and head.n in TOLD_TO_ORDERS:
+            self.orders.hear_event(node, pack, t_ms if t_ms is not None else received_ms)
 
     def _points(self, pack: list[Point], record_id: int, reading: bool) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
@@ -251,6 +256,8 @@ class Ingest:
     def _status(self, node: Node, _stream: int, payload: bytes, received_ms: int) -> None:
         if payload:  # an empty one only withdraws what was retained
             status = wire.decode_status(payload, node.base_name)
+            if status.state == "online" != node.state:
+                self.orders.came_online(node)
             node.state = status.state
             if status.state == "online":
                 self._is_online(node, status.life, received_ms)
@@ -269,6 +276,7 @@ class Ingest:
         node.life = life
         node.told_online = True
         self.batch.current.append((node.id, life.id))
+        self.orders.look(node, received_ms)
         if life is not before:
             for stream in life.streams:  # while another life was current nobody asked for its gaps
                 stream.asked = 0
@@ -284,6 +292,14 @@ class Ingest:
                 node.settings = seen
                 self.batch.settings.append((node.id, received_ms, *seen))
                 self._seen.add(node)
+            self.orders.hear_settings(node, *seen[:2], settings.values, received_ms)
+
+    def _reply(self, node: Node, _stream: int, payload: bytes, received_ms: int) -> None:
+        self.orders.hear_reply(node, wire.decode_reply(payload), received_ms)
+
+    def node_of(self, district: str, name: str) -> Node | None:
+        """The station of this name, if it has ever spoken."""
+        return self._nodes.get((district, name))
 
     def _refuse(self, topic: str, payload: bytes, received_ms: int, reason: str) -> None:
         """Kept apart, counted, and its key, if it can be read and is the topic's own, is done with: no node repeats it for ever."""
@@ -316,8 +332,9 @@ class Ingest:
 
     def seal(self) -> Batch | None:
         """The batch to be committed now, None if there is nothing; what is taken from here on goes into the next. One that failed comes again."""
-        if self.sealed is None and self._taken:
+        if self.sealed is None and (self._taken or self.orders.waits):
             self.sealed, self.batch = self.batch, Batch()
+            self.sealed.entries = self.orders.seal()
             self._sealed_taken, self._taken = self._taken, 0
             self._sealed_seen, self._seen = self._seen, set()
             self._sealed_streams = [(s, (s.mark.boot, s.mark.seq)) for s in self._dirty]
@@ -332,6 +349,7 @@ class Ingest:
         """The sealed batch is on disk."""
         self.counts["commits"] += 1
         self.sealed = None
+        self.orders.kept()
         self._sealed_taken = 0
         for stream, key in self._sealed_streams:
             stream.kept = key
@@ -344,7 +362,8 @@ class Ingest:
     def tell_all(self) -> None:
         """Say every `committed` again: the broker may have lost what it retained."""
         self._telling.tell_all(self._nodes.values())
+        self.orders.tell_all()
 
     def due(self, now_ms: int) -> list[Message]:
         """Messages the nodes should hear by now; they speak only of what is on disk."""
-        return self._telling.due(now_ms)
+        return self._telling.due(now_ms) + self.orders.due(now_ms)

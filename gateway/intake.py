@@ -45,7 +45,7 @@ class Intake:
         self._last_at = 0.0
         district = config.district or "+"
         self.readings = self._connection(
-            config, "readings", f"waspada/v1/{district}/+/", ("readings", "status", "settings")
+            config, "readings", f"waspada/v1/{district}/+/", ("readings", "status", "settings", "reply")
         )
         folder = config.updates.folder
         self.updates = Updates(Path(folder)) if folder is not None else None
@@ -74,6 +74,8 @@ class Intake:
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            if self.ingest.orders.waits and self.trouble is None:
+                self.flush()
             if self.readings.up:
                 for message in self.ingest.due(wall_ms()):
                     self.readings.publish(*message)

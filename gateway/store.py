@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Protocol
 
+from gateway import ledger
+
 try:
     import fcntl
 except ImportError:  # not on Windows, where one gateway per database is the operator's business
@@ -117,6 +119,7 @@ class Batch:
     standing: list[tuple[int, str]] = field(default_factory=list)
     settings: list[tuple[Any, ...]] = field(default_factory=list)
     quarantine: list[tuple[Any, ...]] = field(default_factory=list)
+    entries: ledger.Entries = field(default_factory=ledger.Entries)
 
 
 @dataclass(slots=True)
@@ -132,6 +135,7 @@ class Kept:
     status: list[tuple[int, str]]
     settings: list[tuple[int, str, int, str]]
     last_record: int
+    remembered: ledger.Remembered = field(default_factory=ledger.Remembered)
 
 
 class Store(Protocol):
@@ -179,10 +183,12 @@ class SqliteStore:
         db.execute("PRAGMA journal_size_limit=67108864")
         db.execute("PRAGMA cache_size=-32768")
         if version == 0:
-            db.executescript(f"BEGIN IMMEDIATE;{SCHEMA}{CURRENT}{VIEW}PRAGMA user_version={SCHEMA_VERSION};COMMIT;")
+            db.executescript(
+                f"BEGIN IMMEDIATE;{SCHEMA}{CURRENT}{ledger.SCHEMA}{VIEW}PRAGMA user_version={SCHEMA_VERSION};COMMIT;"
+            )
         else:
             # a view holds nothing: it is made anew; and a file that can't be written is said at the start
-            db.executescript(f"BEGIN IMMEDIATE;{CURRENT}DROP VIEW IF EXISTS points_final;{VIEW}COMMIT;")
+            db.executescript(f"BEGIN IMMEDIATE;{CURRENT}{ledger.SCHEMA}DROP VIEW IF EXISTS points_final;{VIEW}COMMIT;")
 
     def load(self) -> Kept:
         def rows(sql: str) -> list[Any]:
@@ -202,6 +208,7 @@ class SqliteStore:
                     "WHERE rowid IN (SELECT MAX(rowid) FROM settings_seen GROUP BY node_id)"
                 ),
                 last_record=rows("SELECT COALESCE(MAX(id), 0) FROM records")[0][0],
+                remembered=ledger.load(self._db),
             )
         except sqlite3.Error as error:
             raise StoreError(f"the database {self.path} can't be read: {error}") from None
@@ -242,6 +249,7 @@ class SqliteStore:
         many(_STATUS, batch.status)
         many("INSERT OR REPLACE INTO standing VALUES (?,?)", batch.standing)
         many("INSERT INTO settings_seen VALUES (?,?,?,?,?)", batch.settings)
+        ledger.insert(self._db, batch.entries)
         if batch.quarantine:
             many(_QUARANTINE, batch.quarantine)
             self._db.execute(_TRIM, (QUARANTINE_LIMIT,))

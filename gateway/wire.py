@@ -14,9 +14,10 @@ from node.core.quantities import POINTS
 
 TOP = 2**31 - 1
 PAYLOAD_LIMIT = 8192
+MOST_TEXT = 300  # bytes of a record's text in the journal
 EARLIEST_S = 946_684_800  # 2000-01-01: an ESP32 counts from there
 LATEST_S = 4_102_444_800  # 2100-01-01
-NAMES = ("readings", "event", "status", "settings")
+NAMES = ("readings", "event", "status", "settings", "reply")
 
 Count = Annotated[int, Meta(ge=1, le=TOP)]
 CountOrNone = Annotated[int, Meta(ge=0, le=TOP)]
@@ -87,6 +88,15 @@ class Settings(Struct):
     values: dict[str, float]
 
 
+class Reply(Struct):
+    """What became of a command."""
+
+    life: str
+    id: Annotated[str, Meta(min_length=1, max_length=32)]
+    result: Literal["done", "refused"]
+    why: Annotated[str, Meta(max_length=MOST_TEXT)] = ""
+
+
 class Status(NamedTuple):
     """The retained message of how a node is."""
 
@@ -100,6 +110,7 @@ class Status(NamedTuple):
 
 _pack = msgspec.json.Decoder(list[Point])
 _settings = msgspec.json.Decoder(Settings)
+_reply = msgspec.json.Decoder(Reply)
 _anything = msgspec.json.Decoder()
 
 # what a decoder may raise for bytes from anywhere
@@ -202,7 +213,6 @@ def check_name(name: str, unit: str | None) -> int:
     return scale_of(name, unit)
 
 
-MOST_TEXT = 300  # bytes of a record's text in the journal
 LARGEST = 2**53  # what a JSON number keeps exactly, and SQLite's integers hold
 
 
@@ -343,3 +353,15 @@ def decode_settings(payload: bytes) -> Settings:
         raise Refused(f"the payload is not a node's settings: {error}") from None
     check_life(settings.life)
     return settings
+
+
+def decode_reply(payload: bytes) -> Reply:
+    """The answer to a command."""
+    if len(payload) > PAYLOAD_LIMIT:
+        raise Refused(f"the payload is longer than {PAYLOAD_LIMIT} bytes")
+    try:
+        reply = _reply.decode(payload)
+    except BAD_BYTES as error:
+        raise Refused(f"the payload is not a reply: {error}") from None
+    check_life(reply.life)
+    return reply
