@@ -118,6 +118,27 @@ def test_a_peer_that_speaks_no_tls_costs_neither_time_nor_the_station(tmp_path, 
     assert found.key_step_ms < STEP_MS, "there was no key arithmetic"
 
 
+WAITS = """
+class Patient(secure.Secure):
+    def wrap(self, sock, host):
+        sock.setblocking(True)
+        return self._context.wrap_socket(sock, server_hostname=host)
+secure.Secure = Patient
+"""
+
+
+def test_a_handshake_that_waits_for_bytes_would_be_found(tmp_path):
+    """What the steps' limit above catches."""
+
+    def silent_for_a_while(near):
+        threading.Event().wait(0.3)
+        near.close()
+
+    install(tmp_path, OURS.root, NODE)
+    with peer(silent_for_a_while) as port:
+        assert connect(tmp_path, HOST, port, patch=WAITS).key_step_ms > 10 * STEP_MS
+
+
 def test_a_port_where_nobody_listens_is_refused(tmp_path):
     install(tmp_path, OURS.root, NODE)
     with socket.socket() as unused:
