@@ -12,8 +12,20 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
+Person = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
+KeyHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
 class ConfigError(Exception):
     """One sentence: file, key, what is allowed."""
+
+
+class Tls(Struct, forbid_unknown_fields=True, frozen=True):
+    """PEM files: who vouches for the broker, and what the gateway proves itself with, as `waspada enrol` makes them."""
+
+    authority: Text
+    certificate: Text
+    key: Text
 
 
 class Broker(Struct, forbid_unknown_fields=True, frozen=True):
@@ -26,6 +38,7 @@ class Broker(Struct, forbid_unknown_fields=True, frozen=True):
     keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 30
     inflight: Annotated[int, Meta(ge=1, le=65535)] = 20
     flush_ms: Annotated[int, Meta(ge=1, le=1000)] = 50
+    tls: Tls | None = None
 
 
 class Web(Struct, forbid_unknown_fields=True, frozen=True):
@@ -50,7 +63,10 @@ class Updates(Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Config(Struct, forbid_unknown_fields=True, frozen=True):
-    """`clock` "newest": now is the newest time any reading has, for replayed floods. `stale_s`: a station silent for longer is greyed."""
+    """`clock` "newest": now is the newest time any reading has, for replayed floods. `stale_s`: a station silent for longer is greyed.
+
+    `people`: who may change settings and send commands, each with the hash of a key (`waspada gateway --key-for NAME` makes both); nobody else may.
+    """
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")] = "main"
     title: Text = "Waspada"
@@ -61,6 +77,7 @@ class Config(Struct, forbid_unknown_fields=True, frozen=True):
     broker: Broker = Broker()
     web: Web = Web()
     updates: Updates = Updates()
+    people: dict[Person, KeyHash] = field(default_factory=dict)
     stations_file: str | None = None
     stations: dict[str, Station] = field(default_factory=dict)
 
@@ -74,6 +91,10 @@ def load(path: str | None) -> Config:
     changes: dict[str, Any] = {}
     if config.database != ":memory:":
         changes["database"] = str(folder / config.database)
+    tls = config.broker.tls
+    if tls is not None:
+        within = Tls(*(str(folder / name) for name in (tls.authority, tls.certificate, tls.key)))
+        changes["broker"] = msgspec.structs.replace(config.broker, tls=within)
     if config.updates.folder is not None:
         changes["updates"] = Updates(folder=str(folder / config.updates.folder))
     if config.stations_file is not None:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import random
+import ssl
 import time
 from collections import deque
 from typing import Protocol
@@ -32,9 +33,26 @@ REFUSALS = {
     5: "this gateway is not authorized",
 }
 
+# What TLS calls it -> what it is. With TLS 1.3 a refused certificate is told only after the handshake.
+REFUSED_BY_TLS = {
+    reason: f"it refuses this gateway's certificate ({said})"
+    for reason, said in (
+        ("TLSV1_ALERT_UNKNOWN_CA", "another authority's"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "it wants one"),
+        ("SSLV3_ALERT_CERTIFICATE_REVOKED", "revoked"),
+        ("SSLV3_ALERT_CERTIFICATE_EXPIRED", "out of date"),
+        ("SSLV3_ALERT_BAD_CERTIFICATE", "bad"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "or none was given"),
+    )
+}
+
 
 def why(error: OSError) -> str:
     """The system's own words; asyncio's repeat the address."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not believed: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return REFUSED_BY_TLS.get(error.reason or "", f"TLS failed ({error.reason or error})")
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else str(error.strerror or error).lower()
 
 
@@ -63,6 +81,7 @@ class Connection(asyncio.Protocol):
         keepalive_s: int = 30,
         user: str | None = None,
         password: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.taker = taker
         self.address = address
@@ -73,6 +92,7 @@ class Connection(asyncio.Protocol):
         self.trouble: str | None = NOT_YET
         self.to_acknowledge: list[int] = []
         self._login = (user, password.encode() if password is not None else None)
+        self._tls = tls
         self._transport: asyncio.Transport | None = None
         self._ended: asyncio.Future[str] | None = None
         self._rest = b""
@@ -105,7 +125,7 @@ class Connection(asyncio.Protocol):
         self._ended = loop.create_future()
         try:
             async with asyncio.timeout(CONNECT_WITHIN_S):
-                await loop.create_connection(lambda: self, *self.address)
+                await loop.create_connection(lambda: self, *self.address, ssl=self._tls)
         except TimeoutError:
             return "it does not answer"
         except OSError as error:
@@ -158,7 +178,8 @@ class Connection(asyncio.Protocol):
         self._up = False
         self._transport = None
         self.to_acknowledge = []  # the broker sends these again; their keys are known by then
-        self._end(str(error) if error else "it closed the connection")
+        known = why(error) if isinstance(error, ssl.SSLError) else str(error) if error else "it closed the connection"
+        self._end(known)
 
     def data_received(self, data: bytes) -> None:
         self._heard = True

@@ -15,6 +15,7 @@ from gateway.config import Config
 from gateway.connection import Connection
 from gateway.ingest import Ingest
 from gateway.store import StoreError
+from gateway.tls import context
 from gateway.updates import Updates
 
 QUIET_S = 0.005
@@ -62,6 +63,7 @@ class Intake:
             broker.keepalive_s,
             broker.user,
             broker.password,
+            context(broker.tls) if broker.tls is not None else None,
         )
 
     async def run(self) -> None:

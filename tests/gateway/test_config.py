@@ -121,6 +121,6 @@ def test_the_configuration_in_the_readme_is_allowed_and_names_every_key(tmp_path
     (tmp_path / "gateway.toml").write_text(text)
     (tmp_path / "stations.toml").write_text("")
     config = load(str(tmp_path / "gateway.toml"))
-    for table in (config, config.broker, config.web, config.stations["dr01"]):
+    for table in (config, config.broker, config.broker.tls, config.web, config.stations["dr01"]):
         for key in table.__struct_fields__:
             assert key in text, key
