@@ -17,7 +17,7 @@ _IDLE_MS = 3600000  # nothing to do until bytes or records come; the client's pi
 _KEEPALIVE_S = (
     150  # more than two samples apart: readings keep the connection alive and pings do not double the traffic
 )
-_OPEN_LIMIT_MS = 15000
+_OPEN_LIMIT_MS = 60000  # the link bounds itself; this is for one that does not, and holds the wait for a calm moment
 _POLL_MS = 20  # a link that is opening, or that took less than it was given, is looked at this often
 _HOLD_MS = 5000  # after a boot, wait this long for the retained `committed` before sending what may be kept already
 _AGAIN_MS = 60000  # acknowledged, not committed, and `committed` still comes: send again; doubles to an hour
@@ -278,7 +278,7 @@ class Uplink:
             at = cursor.peek()
             if at and (at[0], seq_of(at[3])) <= (boot, seq):
                 cursor.seek(boot, seq + 1)
-            self._logs[stream].free(boot, seq)
+        self._logs[stream].free(*self.mark[stream])
         self._move[stream] = 0
 
     def start_over(self):
@@ -369,7 +369,8 @@ class Uplink:
                 continue  # not ours to believe: nothing that was never written can be kept
             if mark > self.mark[stream]:
                 self.mark[stream] = mark
-                self._move[stream] = _SKIP
+                if self._move[stream] != _REWIND:  # what is to go again still is, from here on
+                    self._move[stream] = _SKIP
             elif mark < self.mark[stream]:
                 # The gateway lost its database, or was restored from an older copy: what is still here goes again.
                 self.mark[stream] = mark

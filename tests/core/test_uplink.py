@@ -194,6 +194,17 @@ def test_committed_frees_whole_segments_below_it():
     assert 1 < journal.seq_of(cursor.peek()[3]) <= 41
 
 
+def test_a_mark_that_rises_does_not_end_a_rewind_that_waits():
+    # Chaos, seed 18: a station that fell asleep with messages under way went on behind them.
+    node = Node(60).settle()
+    node.broker.committed((1, 20))
+    node.run(100)
+    node.uplink._move = [2, 2]
+    node.broker.committed((1, 40))
+    node.run(60000)
+    assert node.broker.keys("readings") == seqs(41, 60)
+
+
 @pytest.mark.parametrize("mark", [(1, 61), (2, 1), (2147483647, 2147483647)])
 def test_committed_beyond_what_was_written_is_ignored(mark):
     node = Node(60).settle()
