@@ -21,7 +21,7 @@ FOLDER = 0xFFFFFFFF
 OUTER = "outer.mpy"  # main.py, which turns the loop, as the slot's module: the board's own main.py only starts it
 # What stands beside boot.py and no update changes: module on the board -> its source in node/.
 BESIDE = {
-    "slots": "slots.py",
+    "slots": "core/slots.py",
     "seal": "esp32/seal.py",
     "pack": "esp32/pack.py",
     "storage": "esp32/storage.py",

@@ -10,7 +10,7 @@ import json
 from node.core import happenings as H
 from node.core.alarm import usable
 from node.core.clock import add, diff
-from node.slots import MANIFEST, NONE, TRYING, WAITING
+from node.core.slots import MANIFEST, NONE, TRYING, WAITING
 from node.version import VERSION
 
 _IDLE_MS = 3600000

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from node.slots import State
+from node.core.slots import State
 from node.version import VERSION
 from tests.board.station import SIREN, describe, environment, pins
 from tests.core.failing_storage import Storage

@@ -10,7 +10,7 @@ import pytest
 from node import updating
 from node.core import happenings, trial
 from node.core import settings as S
-from node.slots import CHANCES, COST, COST_POWER, State
+from node.core.slots import CHANCES, COST, COST_POWER, State
 from tests.core import release_desk
 from tests.core.failing_storage import Storage
 from tests.core.release_desk import Release

@@ -9,8 +9,8 @@ import json
 import os
 import sys
 
-from node import slots, updating
-from node.core import happenings, settings, update
+from node import updating
+from node.core import happenings, settings, slots, update
 from node.esp32 import seal
 from node.esp32.storage import Storage
 

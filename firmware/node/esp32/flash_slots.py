@@ -10,7 +10,7 @@ _MARKS = ("/run_", "/try_")  # what boot.py puts on the path
 
 
 class Slots:
-    def __init__(self, data: Storage, root: str, path: str):
+    def __init__(self, data, root: str, path: str):
         """`path`: where the running application came from."""
         self._data = data
         self._root = root
@@ -18,11 +18,11 @@ class Slots:
         self.busy = path.startswith(_MARKS[1])
 
     def state(self):
-        from node.slots import State
+        from node.core.slots import State
 
         return State(self._data)
 
-    def storage(self, slot: str) -> Storage:
+    def storage(self, slot: str):
         return Storage(self._root + slot)
 
     def key(self, name: str) -> bytes:
@@ -38,7 +38,7 @@ class Slots:
         return b""
 
 
-def build(data: Storage, root: str) -> Slots | None:
+def build(data, root: str):
     """None where the application runs from no slot."""
     path = sys.path[0]
     return Slots(data, root, path) if path.startswith(_MARKS) else None
