@@ -41,7 +41,6 @@ class Seen:
     said: list[Said] = field(default_factory=list)
     silenced: list[tuple[int, int, int]] = field(default_factory=list)  # (t, seconds of a shelf or 0, state then)
     sizes: list[tuple[int, int]] = field(default_factory=list)  # (t, elements and bytes of the program's objects)
-    waiting_most: int = 0
 
 
 class Watch:
@@ -71,6 +70,9 @@ class Watch:
         stream = topic.rpartition("/")[2]
         if stream not in STREAMS:
             return
+        uplink = getattr(getattr(self._bodies.get(node), "app", None), "uplink", None)
+        if uplink and uplink.client.in_flight > IN_FLIGHT:
+            self.breaks("bounds", node, f"{uplink.client.in_flight} messages in flight, {IN_FLIGHT} at most")
         found = _KEY.search(payload)
         if found is None:
             self.breaks("order", node, f"a record without a key: {payload[:120]!r}")
@@ -145,7 +147,6 @@ class Watch:
         uplink = app.uplink
         if uplink:
             bounds += [
-                ("messages in flight", uplink.client.in_flight, IN_FLIGHT),
                 ("bytes to be sent", len(uplink.client.out), OUT_BYTES),
                 ("replies", len(uplink._replies), REPLIES),
                 ("gaps asked for", len(uplink._asked), ASKED),

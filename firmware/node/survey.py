@@ -182,7 +182,7 @@ class Survey:
             wait = diff(waiting.due, now_ms) if waiting else 0
         else:
             wait = self.interval_ms - diff(now_ms, self._start) if self._start >= 0 else 0
-            if self.state:
+            if self.state and self.cause:
                 shelved_ms = self.cause.alarm.shelved_s(now_ms) * 1000
                 if 0 < shelved_ms < wait:
                     wait = shelved_ms  # the sound is back when the shelf ends
