@@ -81,9 +81,6 @@ class Faults:
             self._entered = False
         if self._left and books.event((H.SAFE_MODE, 0, 0)):
             self._left = False
-        if self._mute_until >= 0 and diff(self._mute_until, now_ms) <= 0:
-            self._mute_until = -1
-            app.connect()
         if self._ends:
             if not app.safe and books.uptime.seconds >= _LASTED_S:
                 self._count(0)
@@ -109,6 +106,18 @@ class Faults:
             self._end(text)
         return _AGAIN_MS
 
+    def mute_ms(self, now_ms):
+        """Milliseconds until there is talking again, 0 when there is."""
+        if self._mute_until < 0:
+            return 0
+        wait = diff(self._mute_until, now_ms)
+        if wait > 0:
+            return wait
+        self._mute_until = -1
+        if self._app.logs:
+            self._app.connect()
+        return 0
+
     def talking(self, error, now_ms):
         text = self._keep(error)
         app, seconds = self._app, self._books.uptime.seconds
@@ -122,11 +131,12 @@ class Faults:
         if self._talking >= _MOST:
             self._talking = 0
             self._end(text)
-        return _AGAIN_MS
+        return _MUTE_MS
 
     def _keep(self, error):
         text = self._ports.platform.traceback(error)  # a simulator's raises it, unless a test is about this
-        gc.collect()
+        if isinstance(error, MemoryError):
+            gc.collect()
         text = text.strip()[-_TEXT_MOST:]
         self._app.defects += 1
         seconds = self._books.uptime.seconds
