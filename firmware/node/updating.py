@@ -175,7 +175,7 @@ class Updating:
 
     # Trying
 
-    def _show(self, now_ms):
+    def _show(self, now_ms, samples):
         """What has been shown so far in this boot."""
         if not self._proof:
             from node.core.trial import Proof
@@ -185,13 +185,13 @@ class Updating:
         app = self._app
         source = app.gauge or app.survey
         if not source.sampling and source.last_sample_ms != self._counted_ms:
-            if self._counted_ms >= 0 and self._is_good(source):
+            if self._is_good(source):
                 self._proof.samples += 1
             self._counted_ms = source.last_sample_ms
         logs = app.logs
         if logs and app.uplink and app.uplink.mark[0][0] == logs[0].boot:
             self._proof.committed = True
-        return self._proof.missing(app.settings.values)
+        return self._proof.missing(app.settings.values, samples)
 
     def _is_good(self, source):
         if self._app.gauge:
@@ -210,16 +210,16 @@ class Updating:
 
     def _begin(self, state, now_ms):
         """The other slot is whole: try it as soon as this firmware shows what it will ask of the new one."""
-        if not self._show(now_ms) and self._quiet():
+        if not self._show(now_ms, 1) and self._quiet():
             self._tell("trying", self._kept(self._idle_slot())[1])
             state.begin()
             self._restart()
         return _LOOK_MS
 
     def _prove(self, state, now_ms):
-        from node.core.trial import LONGEST_MS
+        from node.core.trial import LONGEST_MS, SAMPLES
 
-        missing = self._show(now_ms)
+        missing = self._show(now_ms, SAMPLES)
         if not missing:
             state.confirm()
             return 1

@@ -1,8 +1,9 @@
 """What firmware must show before it is called good, and when it is given up. Loaded while an update is tried.
 
 It must take samples, its alarm must go up and come down again with this station's own settings, and the gateway must keep a record that it
-made. The old firmware must show the same before a trial begins: what it can't show either (no network, a dead sensor) says nothing about
-the new one. A trial that ends without a verdict returns to the old firmware, which tries again once it can show it; the third is the last.
+made. The old firmware must show the same before a trial begins (one sample is enough there: a station that sleeps takes no more in a wake):
+what it can't show either, for want of a network or of a sensor, says nothing about the new one. A trial that ends without a verdict returns to
+the old firmware, which tries again once it can show it; the third is the last.
 """
 
 from node.core import settings as S
@@ -65,9 +66,9 @@ class Proof:
         self.committed = False  # a record of this boot is kept by the gateway
         self._tested = False
 
-    def missing(self, values):
-        if self.samples < SAMPLES:
-            return "%d of %d good samples" % (self.samples, SAMPLES)
+    def missing(self, values, samples=SAMPLES):
+        if self.samples < samples:
+            return "%d of %d good samples" % (self.samples, samples)
         if not self._tested:
             wrong = self_test(values)
             if wrong:
