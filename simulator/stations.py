@@ -37,6 +37,12 @@ class Ports:
         self.platform = Platform()
 
 
+class Meter(Protocol):
+    def look(self, t_ms: int) -> None:
+        """After each step."""
+        ...
+
+
 class Body(Protocol):
     """What runs the firmware: simulator.runtimes.host or simulator.runtimes.vm."""
 
@@ -71,6 +77,7 @@ class Station:
         self.ports = ports
         self.power = ports.power = Power(moment)
         self._asleep_until_ms = -1
+        self.meter: Meter | None = None
         self._moment = moment
         self._body = body
         self._ticks_at_zero = ticks_at_zero
@@ -101,6 +108,8 @@ class Station:
             wait_ms = self._body.step((self._ticks_at_zero + t_ms) & WRAP_MASK)
         except PowerCut:
             return self._cut(t_ms)
+        if self.meter:
+            self.meter.look(t_ms)
         rest_ms = self._body.rest((self._ticks_at_zero + t_ms) & WRAP_MASK)
         if rest_ms:
             return min(self._sleep(rest_ms), self._reset_ms)

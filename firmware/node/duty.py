@@ -18,9 +18,11 @@ _BOOT_MS = 1000  # until it has been measured
 _BOOT_MOST_MS = 10000
 _WORTH_MS = 2000  # a sleep shorter than this is none
 _STEP_MS = 1000
+_POLL_MS = 20
 _GIVE_UP_MS = 25000  # without any progress
 _LEAVE_MS = 3000
-_LINGER_MS = 1000  # what the gateway has for the station comes right after the connection
+_TIME_MS = 2000  # for a time server to answer
+_LINGER_MS = 300  # what the gateway has for the station comes right after the connection
 _BACKOFF_MOST_S = 14400
 _AWAKE_S = 300  # after a boot that ended no sleep, and after the console was used
 _TRIED_S = 700  # a boot after a bad end is looked at for ten minutes (node.faults)
@@ -157,7 +159,7 @@ class Duty:
         app = self._app
         uplink = app.uplink
         if self.phase == OFF:
-            if not self._wanted():
+            if not calm or not self._wanted():
                 return _STEP_MS
             self.phase = TALKING
             self._moved_ms = now_ms
@@ -172,9 +174,15 @@ class Duty:
         if self.phase == LEAVING:
             if not uplink.client.in_flight or gone > _LEAVE_MS:
                 self._left(now_ms)
+            wait = _POLL_MS
         elif self._settled(uplink):
-            if self._may_go() and (self._committed(uplink) or gone >= _LINGER_MS):
-                self._leave(now_ms)
+            if self._may_go():
+                left = 0 if self._committed(uplink) else _LINGER_MS - gone
+                if getattr(app._ports.clock, "loose", False):
+                    left = _TIME_MS - gone
+                if left <= 0:
+                    self._leave(now_ms)
+                wait = min(wait, max(left, _POLL_MS))
         elif gone > _GIVE_UP_MS and (not self.alarmed or self._battery_below(_RESERVE_MV)):
             self._give_up(now_ms)
         return min(wait, _STEP_MS)

@@ -53,6 +53,10 @@ class UART:
         self._powered_ms = -1
         self._fifo.clear()
 
+    @property
+    def powered(self) -> bool:
+        return self._powered_ms >= 0
+
     def boot(self) -> None:
         """The station boots: its sensor has been without power."""
         self.close()

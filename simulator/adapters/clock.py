@@ -90,6 +90,10 @@ class Clock:
     def vouched(self) -> bool:
         return bool(self._keep(self._moment.t).vouched)
 
+    @property
+    def loose(self) -> bool:
+        return bool(self._keep(self._moment.t).loose)
+
     def hint(self, unix_s: int) -> None:
         if len(self._said) < _HINTS_KEPT:
             self._said.append((self._moment.t, unix_s))

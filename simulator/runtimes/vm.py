@@ -31,7 +31,7 @@ _ANSWER = struct.Struct("<IBi")
 _OP = struct.Struct("<BBH")
 _ASKED = struct.Struct("<II")
 _REPLY = struct.Struct("<HI")
-_BOOT, _STEP = 1, 2
+_BOOT, _STEP, _HEAP, _LONGEST_STEP = 1, 2, 3, 4
 _ASKS_STORAGE, _ASKS_BUS = 20, 40  # the first op of each kind
 _DONE, _MORE, _ASK, _ASLEEP = 1, 2, 3, 4
 _LONGEST = 1 << 20
@@ -114,6 +114,18 @@ class VMBody:
         self.cut()
         self._errors.close()
 
+    @property
+    def running(self) -> bool:
+        return self._child is not None
+
+    def heap_in_use(self) -> int:
+        """Bytes that the VM holds after a collection: its own and the app's."""
+        return self._command(_HEAP, 0, b"")
+
+    def longest_step_us(self) -> int:
+        """Of all steps since this was asked last (or the boot), without the waits for this side of the pipe."""
+        return self._command(_LONGEST_STEP, 0, b"")
+
     def _command(self, command: int, now_ms: int, console: bytes, memory: bytes = b"") -> int:
         ports = self._ports
         link, storage = self._link, ports.storage
@@ -132,7 +144,7 @@ class VMBody:
             max(0, storage.free),
             ports.clock.doubts() & 0xFFFF,
             ports.clock.doubted_s,
-            ports.clock.source | (2 if ports.clock.vouched else 0),
+            ports.clock.source | (2 if ports.clock.vouched else 0) | (4 if ports.clock.loose else 0),
             len(received),
             len(heard),
             len(console),

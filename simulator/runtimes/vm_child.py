@@ -10,6 +10,7 @@ import gc
 import json
 import struct
 import sys
+import time
 
 _HEAD = (
     # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, doubts, seconds doubted, trust, bytes of link, UART, console
@@ -24,6 +25,7 @@ _FULL = 4096  # this much is sent on at once
 _in = sys.stdin.buffer
 _out = sys.stdout.buffer
 _told = bytearray()
+_spent = [0, 0]  # microseconds: of the longest step, of this step in waiting for the parent
 
 
 def _answer(kind, due):
@@ -46,9 +48,11 @@ def _ask(op, name, first, second, data):
     """An op that the parent answers: (error number, bytes)."""
     _tell(op, name.encode(), data)
     _told.extend(struct.pack("<II", first, second))
+    begun = time.ticks_us()
     _answer(3, 0)
     error, count = struct.unpack("<HI", _in.read(6))
     found = _in.read(count) if count else b""
+    _spent[1] += time.ticks_diff(time.ticks_us(), begun)
     if error:
         raise OSError(error)
     return found
@@ -67,6 +71,7 @@ class Clock:
     doubted_s = 0
     source = 0
     vouched = False
+    loose = False
     doubted = 0
 
     def doubts(self):
@@ -77,6 +82,7 @@ class Clock:
         self.doubted_s = doubted_s
         self.source = trust & 1
         self.vouched = trust & 2 != 0
+        self.loose = trust & 4 != 0
 
     def hint(self, unix_s):
         if 0 <= unix_s < 1 << 32:
@@ -399,6 +405,15 @@ def boot(spoken):
     return ports, App(station, ports)
 
 
+def look(what):
+    """3: bytes of the heap in use; 4: microseconds of the longest step since this was asked last."""
+    if what == 3:
+        gc.collect()
+        return gc.mem_alloc()
+    longest, _spent[0] = _spent[0], 0
+    return longest
+
+
 def main():
     head = bytearray(struct.calcsize(_HEAD))
     ports = app = None
@@ -418,6 +433,10 @@ def main():
             )
             _answer(1, 0)
             continue
+        if spoken[0] > 2:  # whoever looks on asks; nothing is stepped
+            _in.read(sum(spoken[10:]))
+            _answer(1, look(spoken[0]))
+            continue
         _, clock.now, clock.unix, link.at, flags, adc.uv, storage.free = spoken[:7]
         clock.trust(*spoken[7:10])
         of_link, of_uart, of_console = spoken[10:]
@@ -428,7 +447,10 @@ def main():
         link.room = (link.at >> 2) - 1 if link.at > 3 else _WINDOW
         link.at &= 3
         storage.failing = flags & _FAILING != 0
+        _spent[1] = 0
+        begun = time.ticks_us()
         due = app.step(clock.now)
+        _spent[0] = max(_spent[0], time.ticks_diff(time.ticks_us(), begun) - _spent[1])
         rest = app.rest(clock.now) if app.duty else 0
         frozen = app.freeze() if rest else b""
         if frozen:

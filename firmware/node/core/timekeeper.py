@@ -100,6 +100,11 @@ class Timekeeper:
         return 0 <= self._vouched and self._mono - self._vouched <= _VOUCHED_MS
 
     @property
+    def loose(self):
+        """The time came over a sleep, and nobody has said since what it is."""
+        return self._loose_ms > 0
+
+    @property
     def slewing(self):
         return self._slew != 0
 
@@ -144,6 +149,7 @@ class Timekeeper:
             self._slew = offset - known
             self._slewed = self._mono
             self._waits = None
+            self._loose_ms = 0
         elif self.vouched and abs(offset - known) > _FAR_MS:
             self._doubt(offset - known)
             self._waits = None

@@ -65,6 +65,10 @@ class Clock:
     def vouched(self) -> bool:
         return self._keeper.vouched
 
+    @property
+    def loose(self) -> bool:
+        return self._keeper.loose
+
     def doubts(self) -> int:
         return self._keeper.doubts
 
