@@ -3,6 +3,7 @@
 Needs the extra `flash` (reportlab, pypdfium2).
 """
 
+import importlib
 import importlib.util
 import io
 from collections.abc import Callable, Iterable, Sequence
@@ -43,6 +44,11 @@ def need() -> None:
         raise InputError(f"{are_not_installed(missing)}: {install_advice('flash')}")
 
 
+def _part(name: str) -> Any:
+    """Asked for by name, because only those who print labels need it."""
+    return importlib.import_module(name)
+
+
 def page(label: Label) -> bytes:
     """One label, a PDF of its size."""
     return _document((WIDTH, HEIGHT), f"{label.district}/{label.node}", [lambda canvas: draw(canvas, label)])
@@ -74,9 +80,7 @@ def sheet(labels: Sequence[Label], progress: Callable[[], object] = lambda: None
 
 def picture(pdf: bytes) -> bytes:
     """The first page of a PDF as PNG."""
-    import pypdfium2
-
-    document = pypdfium2.PdfDocument(pdf)
+    document = _part("pypdfium2").PdfDocument(pdf)
     try:
         image = document[0].render(scale=DPI / 72).to_pil()
         out = io.BytesIO()
@@ -87,10 +91,8 @@ def picture(pdf: bytes) -> bytes:
 
 
 def _document(size: tuple[float, float], title: str, pages: Iterable[Callable[[Any], None]]) -> bytes:
-    from reportlab.pdfgen.canvas import Canvas
-
     out = io.BytesIO()
-    canvas = Canvas(out, pagesize=(size[0] * MM, size[1] * MM), invariant=1)
+    canvas = _part("reportlab.pdfgen.canvas").Canvas(out, pagesize=(size[0] * MM, size[1] * MM), invariant=1)
     canvas.setTitle(title)
     canvas.setCreator("Waspada")
     for draw_page in pages:
@@ -131,22 +133,17 @@ def draw(canvas: Any, label: Label) -> None:
 
 def _line(canvas: Any, text: str, font: str, size: float, at: tuple[float, float], room: float) -> None:
     """Smaller where it is too long for its room."""
-    from reportlab.pdfbase.pdfmetrics import stringWidth
-
-    wide = stringWidth(text, font, size) / MM
+    wide = _part("reportlab.pdfbase.pdfmetrics").stringWidth(text, font, size) / MM
     canvas.setFont(font, size * min(1, room / wide) if wide else size)
     canvas.drawString(at[0] * MM, at[1] * MM, text)
 
 
 def _draw_code(canvas: Any, text: str, at: tuple[float, float]) -> None:
-    from reportlab.graphics import renderPDF
-    from reportlab.graphics.barcode.qr import QrCodeWidget
-    from reportlab.graphics.shapes import Drawing
-
     side = QR * MM
-    drawing = Drawing(side, side)
-    drawing.add(QrCodeWidget(value=text, barWidth=side, barHeight=side, barBorder=2, barLevel="M"))
-    renderPDF.draw(drawing, canvas, at[0] * MM, at[1] * MM)
+    drawing = _part("reportlab.graphics.shapes").Drawing(side, side)
+    widget = _part("reportlab.graphics.barcode.qr").QrCodeWidget
+    drawing.add(widget(value=text, barWidth=side, barHeight=side, barBorder=2, barLevel="M"))
+    _part("reportlab.graphics.renderPDF").draw(drawing, canvas, at[0] * MM, at[1] * MM)
 
 
 def _printable(text: str) -> str:
