@@ -20,6 +20,7 @@ _STORAGE_MOST = 10  # failures after which an offer is let go until the next boo
 _MANIFEST_MOST = 4096
 _PART = '"file":"%s","offset":%d,"count":%d}'
 _WORDS = ("offered", "refused", "fetched", "trying", "confirmed", "rolled_back")
+_REFUSALS_MOST = 5  # told in an hour
 
 
 class Updating:
@@ -35,6 +36,8 @@ class Updating:
         self._asks = ""  # the text of a want, but for the part
         self._asked = False  # a want was queued in this step
         self._told_offered = False
+        self._hour_from = 0  # uptime, and refusals since
+        self._in_hour = 0
         self._refused = None  # payload or hash that has been refused in this boot
         self._failures = 0
         self._retry_at = -1  # storage failed: not before this
@@ -169,9 +172,19 @@ class Updating:
 
     def _refuse(self, version, problem, mark):
         self._fetch = self._offer = None
-        if mark is None or mark != self._refused:
+        if (mark is None or mark != self._refused) and self._may_tell():
             self._tell("refused", "%s: %s" % (version, problem))
         self._refused = mark
+
+    def _may_tell(self):
+        """A flood of offers that are no good fills no journal; they are counted all the same."""
+        self._app.refused += 1
+        seconds = self._books.uptime.seconds
+        if seconds - self._hour_from >= 3600:
+            self._hour_from = seconds
+            self._in_hour = 0
+        self._in_hour += 1
+        return self._in_hour <= _REFUSALS_MOST
 
     # Trying
 
