@@ -233,3 +233,53 @@ print('ended')
         vm.until(b"ended")
     assert b"RuntimeError: a defect" in vm.output
     assert b"step 3" in vm.output
+
+
+# what is broken -> the code that breaks it; the station has run here before
+BROKEN = {
+    "a module of the network": "import sys\nsys.modules['node.uplink'] = 1\n",
+    "a file of the slot": "import sys\nsys.path.insert(0, '.')\nopen('node_broken', 'w').close()\nsys.modules['node.books'] = 1\n",
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_station_that_has_run_restarts_and_then_keeps_watch_with_what_is_left(tmp_path, what):
+    describe(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "boot").write_text("7")
+    (tmp_path / "world" / "range_mm").write_text("2900")
+    code = BROKEN[what] + "import main\nmain._AFTER_FAULT_MS = 1\nprint('ended', main.run(''))"
+    for restarts in range(1, 6):
+        with Vm(tmp_path, code) as vm:
+            vm.process.wait(20)
+        assert (tmp_path / "world" / "reset").exists()
+        assert (tmp_path / "data" / "ends").read_text() == str(restarts)
+    assert "Error" in (tmp_path / "data" / "crash").read_text()
+    with Vm(tmp_path, code) as vm:
+        vm.until(b"only the siren's path runs")
+        deadline = time.monotonic() + 20
+        while (SIREN, 1) not in pins(tmp_path):
+            assert time.monotonic() < deadline, vm.output
+            time.sleep(0.02)
+    assert (tmp_path / "world" / "feeds").exists()
+
+
+def test_where_even_the_sirens_path_is_broken_the_strobe_says_so(tmp_path):
+    describe(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "boot").write_text("7")
+    (tmp_path / "data" / "ends").write_text("5")
+    code = "import sys\nsys.modules['node.gauge'] = 1\nimport main\nmain.run('')"
+    with Vm(tmp_path, code):
+        deadline = time.monotonic() + 20
+        while (STROBE, 1) not in pins(tmp_path):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert (SIREN, 1) not in pins(tmp_path)
+
+
+def test_a_board_that_never_ran_is_not_restarted(tmp_path):
+    describe(tmp_path)
+    with Vm(tmp_path, BROKEN["a module of the network"] + "import main\nprint('ended', main.run(''))") as vm:
+        vm.until(b"ended False")
+    assert not (tmp_path / "world" / "reset").exists()
