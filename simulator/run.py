@@ -12,6 +12,7 @@ from node.core import limits
 from node.core import settings as S
 from node.core.measurements import STREAMS
 from simulator import chaos_verdict, fleet, judge, shards, watched
+from simulator.backlog import backlogs
 from simulator.chaos_watch import Watch
 from simulator.errors import InputError
 from simulator.runtimes.host import HostBody
@@ -76,6 +77,8 @@ def simulate(
             "actor_runs": found.actor_runs,
             "drained_ms": found.drained_ms,
             "watched": found.watched,
+            "yield_percent": round(100 * found.counts["readings_stored"] / max(1, found.counts["readings_made"]), 3),
+            "backlogs": found.backlogs,
             **({"faults": scenario.kinds, **found.counted} if scenario.kinds else {}),
         },
         **({"broken": found.broken} if scenario.kinds else {}),
@@ -146,6 +149,7 @@ def one_part(
             actor_runs=district.agenda.runs,
             drained_ms=drained_ms,
             broken=broken,
+            backlogs=backlogs(scenario, store),
             counted=counted,
         )
 

@@ -37,6 +37,7 @@ class Found:
     actor_runs: int
     drained_ms: int
     watched: dict[str, dict[str, int]]
+    backlogs: list[dict[str, Any]] = field(default_factory=list)  # of each long outage
     broken: list[str] = field(default_factory=list)  # promises, of a run that is watched for them
     counted: dict[str, Any] = field(default_factory=dict)
 
@@ -147,6 +148,14 @@ def _together(parts: list[Found], trace_sha256: str) -> Found:
         actor_runs=sum(part.actor_runs for part in parts),
         drained_ms=max(part.drained_ms for part in parts),
         watched=_added([part.watched for part in parts]),
+        backlogs=[
+            {
+                **rows[0],
+                "records": sum(row["records"] for row in rows),
+                "drained_s": max(row["drained_s"] for row in rows),
+            }
+            for rows in zip(*[part.backlogs for part in parts], strict=True)
+        ],
     )
 
 
