@@ -12,7 +12,7 @@ Positive = Annotated[int, Meta(ge=1)]
 Spell = Annotated[list[Natural], Meta(min_length=2, max_length=2)]  # from, for; seconds
 Episode = Annotated[list[Natural], Meta(min_length=3, max_length=3)]  # from, for (seconds), how much at its height
 WATERS = ("tide", "tank", "flood")  # what a station's `series` may say instead of a recorded one
-SPAN_KINDS = ("unplugged", "garbage", "wrong_chip", "bus_low", "silent", "storage")
+SPAN_KINDS = ("unplugged", "garbage", "wrong_chip", "bus_low", "silent", "storage")  # of sensors and flash
 
 
 class Table(Struct, forbid_unknown_fields=True, kw_only=True):
@@ -21,10 +21,10 @@ class Table(Struct, forbid_unknown_fields=True, kw_only=True):
 
 class SpanTable(Table):
     """Something wrong at one station for a while. `storage`: its flash fails. Else of a sensor: `sensor` is the number that the station's events tell
-    (`sensor_number`), without it the level's; `bus_low` is of a whole bus, named as in the station's pins."""
+    (`sensor_number`), without it the level's; `bus_low` is of a whole bus, named as in the station's pins; `siren_broken`: it draws no current."""
 
     node: Name
-    what: Literal["unplugged", "garbage", "wrong_chip", "bus_low", "silent", "storage"]
+    what: Literal["unplugged", "garbage", "wrong_chip", "bus_low", "silent", "storage", "siren_broken"]
     from_s: Natural
     for_s: Positive
     sensor: Natural | None = None
