@@ -14,11 +14,12 @@ import time
 import machine
 import micropython
 
-broken = None
+broken = woken = None
 try:
-    from node.esp32 import power
+    if machine.reset_cause() == machine.DEEPSLEEP_RESET:
+        from node.esp32 import power
 
-    power.begin()  # before anything that takes time: a tip may have woken the chip
+        woken = power.begin()  # before anything that takes time: a tip may have woken the chip
     from node.app import App
     from node.core.clock import add, diff
     from node.esp32 import access, buses, flash_slots, outputs
@@ -49,15 +50,28 @@ class Ports:
     def __init__(self, station: dict, root: str):
         pins = station["pins"]
         self.outputs = outputs.build(pins)  # first: the siren's pin is low from here on
-        self.power = power.build(pins)
+        self.storage = Storage(root + "data")
+        self.power = None
+        if sleeps(station, self.storage):
+            from node.esp32 import power
+
+            self.power = power.build(pins, woken)
         self.clock = Clock(commissioned=station.get("commissioned", 0), **station.get("time", {}))
         self.buses = buses.build(pins)
-        self.storage = Storage(root + "data")
         self.slots = flash_slots.build(self.storage, root)
         self.access = access.build(self.clock, station, root + "data")
         self.link = Link(self.clock, self.access, station.get("broker", {}), root)
         self.console = Console()
         self.platform = Platform()
+
+
+def sleeps(station: dict, storage) -> bool:
+    """Whether it is to sleep at all: who sets `power.profile` restarts the board, and a station that is always on loads nothing for it."""
+    try:
+        saved = storage.read("settings.0", 0, 2048) + storage.read("settings.1", 0, 2048)
+    except OSError:
+        saved = b""
+    return b'"power.profile":1' in saved or station.get("settings", {}).get("power.profile") == 1
 
 
 def run(root: str, steps: int | None = None) -> bool:
@@ -137,7 +151,7 @@ def rest(app, ports) -> None:
         ports.link.close()
         ports.access.close()
         ports.power.keep(frozen)
-        ports.power.sleep(ms, ports.buses)
+        ports.power.doze(ms, ports.buses)
 
 
 def idle(app, ports, watchdog, since: int, due_in_ms: int) -> None:

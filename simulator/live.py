@@ -35,6 +35,10 @@ class LiveBody:
         assert self.app is not None
         return self.app.measure(now_ms)
 
+    def rest(self, now_ms: int) -> int:
+        """A demo is watched: nobody sleeps."""
+        return 0
+
     def cut(self) -> None:
         self.app = None
 

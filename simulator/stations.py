@@ -127,7 +127,7 @@ class Station:
     def _sleep(self, rest_ms: int) -> int:
         """Only RTC memory and flash are left."""
         self.ports.link.close()
-        self._asleep_until_ms = self.power.sleep(rest_ms)
+        self._asleep_until_ms = self.power.doze(rest_ms)
         return self._asleep_until_ms
 
     def _wake(self, t_ms: int) -> None:

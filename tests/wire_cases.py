@@ -60,6 +60,8 @@ def packs():
         yield senml.encode(BASE, LIFE, at[0], at[1], at[2], at[3])
     yield senml.status(BASE, LIFE, senml.moment(DATED, T, 0), 3, "online", "0.1.0")
     yield senml.status(BASE, LIFE, None, 0, "unreachable", "")
+    wake = ',{"n":"wake","v":1528066800}'
+    yield senml.status(BASE, LIFE, senml.moment(DATED, T, 0), 3, "sleeping", "0.1.0", wake)
 
 
 def main():

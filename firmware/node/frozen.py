@@ -19,7 +19,7 @@ DAMAGED = 1
 FOREIGN = 2
 _LAYOUT = 1  # another number for every change of what the walk takes
 _HEAD = "<2sBHHI"  # mark, layout, bytes that follow, how many of the numbers every such station has, CRC-32 of all but itself
-_HEAD_SIZE = 11
+HEAD_SIZE = 11
 _MARK = b"WF"
 
 
@@ -39,7 +39,7 @@ def freeze(app):
             app.uplink._move[i] = 2
     unix_ms = app._ports.clock.unix_ms()
     data = bytearray(MOST)
-    giving = Giving(app._ports.clock.ticks_ms(), data, _HEAD_SIZE)
+    giving = Giving(app._ports.clock.ticks_ms(), data, HEAD_SIZE)
     try:
         giving.one(_identity(app))
         giving.one(app.settings.revision)
@@ -53,21 +53,21 @@ def freeze(app):
         giving.one(-1 if unix_ms is None else unix_ms)
     except IndexError:
         return b""
-    struct.pack_into(_HEAD, data, 0, _MARK, _LAYOUT, giving.at - _HEAD_SIZE, fixed, 0)
-    struct.pack_into("<I", data, _HEAD_SIZE - 4, _crc(data, giving.at))
+    struct.pack_into(_HEAD, data, 0, _MARK, _LAYOUT, giving.at - HEAD_SIZE, fixed, 0)
+    struct.pack_into("<I", data, HEAD_SIZE - 4, _crc(data, giving.at))
     return bytes(memoryview(data)[: giving.at])
 
 
 def _crc(data, size):
     view = memoryview(data)
-    return binascii.crc32(view[_HEAD_SIZE:size], binascii.crc32(view[: _HEAD_SIZE - 4])) & 0xFFFFFFFF
+    return binascii.crc32(view[HEAD_SIZE:size], binascii.crc32(view[: HEAD_SIZE - 4])) & 0xFFFFFFFF
 
 
 def _is_whole(data):
-    if len(data) < _HEAD_SIZE:
+    if len(data) < HEAD_SIZE:
         return False
-    mark, layout, size, _, crc = struct.unpack(_HEAD, data[:_HEAD_SIZE])
-    return mark == _MARK and layout == _LAYOUT and len(data) == _HEAD_SIZE + size and _crc(data, len(data)) == crc
+    mark, layout, size, _, crc = struct.unpack(_HEAD, data[:HEAD_SIZE])
+    return mark == _MARK and layout == _LAYOUT and len(data) == HEAD_SIZE + size and _crc(data, len(data)) == crc
 
 
 def thaw(app, data):
@@ -78,7 +78,7 @@ def thaw(app, data):
     app._books.memory_bad = FOREIGN
     slept = app._power.slept_ms()
     now = (app._ports.clock.ticks_ms() - slept) % WRAP
-    taking = Taking(now, data, _HEAD_SIZE)
+    taking = Taking(now, data, HEAD_SIZE)
     try:
         if taking.one() != _identity(app) or not _take_settings(app, taking):
             return False
@@ -91,7 +91,7 @@ def thaw(app, data):
     made = Giving(now, own, 0)
     walk(app, made)
     try:
-        if made.count != struct.unpack(_HEAD, data[:_HEAD_SIZE])[3]:
+        if made.count != struct.unpack(_HEAD, data[:HEAD_SIZE])[3]:
             raise ValueError("another station's")
         walk(app, taking)
         for log in app.logs:

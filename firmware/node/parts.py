@@ -8,7 +8,7 @@ _LISTS_MOST = 100
 _APP = (
     "_ailing", "level_bad", "_told_state", "_told_rising", "_awaits_final", "_final", "_recovered", "defects", "refused", "_refused_at", "sensors_bad",
 )  # fmt: skip
-_APP_TICKS = ("_reported_ms", "now_ms", "_alive_ms")
+APP_TICKS = ("_reported_ms", "now_ms", "_alive_ms")
 _BOOKS = ("_unix_last", "_began", "_fixed", "_doubted_at", "_kept_s", "storage_bad", "flash_errors", "_damaged")
 _DUTY = ("radio_s", "failures", "told", "boot_ms", "slept_ms", "planned_ms")
 _LOG = (
@@ -18,7 +18,7 @@ _GAUGE = (
     "outliers", "spread_mm", "air_cc", "level_mm", "range_mm", "flag", "reason", "failures", "state", "rising", "_rise_acknowledged", "battery_mv",
     "battery_flag", "interval_ms",
 )  # fmt: skip
-_GAUGE_TICKS = ("_due", "_start", "last_sample_ms")
+GAUGE_TICKS = ("_due", "_start", "last_sample_ms")
 _QUALITY = (
     "previous_final", "flat", "_newest", "_joined", "_value_1", "_value_2", "_time", "_low", "_high", "_since", "_above", "_above_since", "_below",
     "_below_since",
@@ -26,13 +26,13 @@ _QUALITY = (
 _ALARM = (
     "state", "confirming", "acknowledged", "pending", "_ack_ms", "_latch", "_since_usable_ms", "_failed", "_shelved_s", "_shelf_over_ms",
 )  # fmt: skip
-_ALARM_TICKS = ("_last_ms", "_shelf_ms")
+ALARM_TICKS = ("_last_ms", "_shelf_ms")
 _RISE = (
     "state", "confirming", "rise_mm", "_first", "_count", "_slot_s", "_newest", "_newest_s", "_waiting", "_bursts", "_oldest", "_oldest_s", "_good",
     "_good_1", "_good_1_s", "_good_2",
 )  # fmt: skip
 _SURVEY = ("state", "interval_ms", "battery_mv", "uptime_s", "round_s")
-_SURVEY_TICKS = ("last_sample_ms", "_start")
+SURVEY_TICKS = ("last_sample_ms", "_start")
 _SENSOR = ("reason", "failures", "told_bad")
 _WATCH = ("value", "flag")
 _AIR = ("_hour", "_sum", "_count", "_weight")
@@ -44,7 +44,7 @@ _FOULING = (
     "_bursts", "_first_days",
 )  # fmt: skip
 _UPLINK = ("_noise", "_attempt", "_was_of_use", "refused", "answered", "_status_after_ms", "_backlog")
-_UPLINK_TICKS = ("_retry_at", "_urgent_at", "_hold_until", "_status_ms", "_paid_until")
+UPLINK_TICKS = ("_retry_at", "_urgent_at", "_hold_until", "_status_ms", "_paid_until")
 _PAIRS = ("_acked_key", "mark")
 
 
@@ -135,7 +135,7 @@ def walk(app, v):
     """Every number that each station of this kind has."""
     books = app._books
     v.ints(app, _APP)
-    v.ticks(app, _APP_TICKS)
+    v.ticks(app, APP_TICKS)
     v.ints(books, _BOOKS)
     v.ints(books.uptime, ("seconds", "ms"))
     v.ticks(books.uptime, ("_last",))
@@ -184,7 +184,7 @@ def _walk_lasting(app, v):
 
 def _walk_uplink(uplink, v):
     v.ints(uplink, _UPLINK)
-    v.ticks(uplink, _UPLINK_TICKS)
+    v.ticks(uplink, UPLINK_TICKS)
     v.ints(uplink.client, ("_last_id",))
     for name in _PAIRS:
         pairs = getattr(uplink, name)
@@ -200,7 +200,7 @@ def _walk_uplink(uplink, v):
 
 def _walk_alarm(alarm, v):
     v.ints(alarm, _ALARM)
-    v.ticks(alarm, _ALARM_TICKS)
+    v.ticks(alarm, ALARM_TICKS)
     v.each(alarm._active)
     v.each(alarm._bursts)
     v.each(alarm._held_ms)
@@ -208,7 +208,7 @@ def _walk_alarm(alarm, v):
 
 def _walk_gauge(gauge, v):
     v.ints(gauge, _GAUGE)
-    v.ticks(gauge, _GAUGE_TICKS)
+    v.ticks(gauge, GAUGE_TICKS)
     v.ints(gauge.quality, _QUALITY)
     _walk_alarm(gauge.alarm, v)
     v.ints(gauge.rise, _RISE)
@@ -228,7 +228,7 @@ def _walk_care(care, v):
 
 def _walk_survey(survey, v):
     v.ints(survey, _SURVEY)
-    v.ticks(survey, _SURVEY_TICKS)
+    v.ticks(survey, SURVEY_TICKS)
     survey.cause = _named(survey.watches, v.one(_number(survey.watches, survey.cause)))
     for sensor in survey.sensors:
         v.ints(sensor, _SENSOR)

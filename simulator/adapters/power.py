@@ -45,7 +45,7 @@ class Power:
 
     # what the board does
 
-    def sleep(self, ms: int) -> int:
+    def doze(self, ms: int) -> int:
         """Deep sleep; until when the program does not run."""
         self._asked_ms = ms
         self.asleep_ms += self._true_ms(ms)

@@ -111,8 +111,8 @@ TIP = """
 import machine
 from node.esp32 import power
 machine.Pin.outside[27] = %d
-power.begin()
-print("begun", power._early.tips.count if power._early else -1)
+early = power.begin()
+print("begun", early.tips.count if early else -1)
 """
 
 

@@ -64,7 +64,7 @@ class Bed(Desk):
         ports["clock"].ticks_ms = lambda: self.now
         return SimpleNamespace(power=self.power, **ports)
 
-    def sleep(self, ms=None):
+    def nap(self, ms=None):
         """Freeze, sleep, wake; the app that went to sleep."""
         before = self.app
         rest = self.app.rest(self.now) if ms is None else ms
@@ -84,7 +84,7 @@ class Bed(Desk):
         while self.t < end:
             self.run(1, until=lambda: True)
             if self.app.rest(self.now):
-                self.sleep()
+                self.nap()
                 slept += 1
             else:
                 due = self.app.step(self.now)
@@ -119,11 +119,11 @@ def numbers(one, made_again=None, path="", found=None, seen=None):
 
 
 TICKS = {
-    *parts._APP_TICKS,
-    *parts._GAUGE_TICKS,
-    *parts._ALARM_TICKS,
-    *parts._SURVEY_TICKS,
-    *parts._UPLINK_TICKS,
+    *parts.APP_TICKS,
+    *parts.GAUGE_TICKS,
+    *parts.ALARM_TICKS,
+    *parts.SURVEY_TICKS,
+    *parts.UPLINK_TICKS,
     "_last",
     "_again_at",
     "_read_at",
@@ -149,7 +149,7 @@ def differences(before, at, after, then):
 
 def slept(desk, ms=30_000):
     at = desk.now
-    before = desk.sleep(ms)
+    before = desk.nap(ms)
     return differences(before, at, desk.app, (desk.now - ms - 1000) % clock.WRAP)
 
 
@@ -190,7 +190,7 @@ def test_the_boot_goes_on_with_its_number_and_its_records():
     desk = bed()
     desk.run(700_000)
     boots, seq = desk.app.logs[0].boot, desk.app.logs[journal.READINGS].seq
-    desk.sleep(30_000)
+    desk.nap(30_000)
     desk.run(700_000)
     records = desk.records(journal.READINGS)
     assert desk.app.logs[0].boot == boots
@@ -205,7 +205,7 @@ def test_a_wake_walks_through_no_flash():
     reads = []
     read = desk.storage.read
     desk.storage.read = lambda name, offset, count: reads.append(name) or read(name, offset, count)
-    desk.sleep(30_000)
+    desk.nap(30_000)
     assert [name for name in reads if name.startswith(("readings", "event", "boot"))] == []
 
 
@@ -285,8 +285,8 @@ def test_a_right_checksum_over_wrong_numbers_leaves_the_app_as_it_was():
     desk = bed()
     desk.run(700_000)
     data = bytearray(desk.app.freeze())
-    body = data[frozen._HEAD_SIZE : -40]
-    data = data[: frozen._HEAD_SIZE] + body
+    body = data[frozen.HEAD_SIZE : -40]
+    data = data[: frozen.HEAD_SIZE] + body
     data[3:5] = len(body).to_bytes(2, "little")
     data[7:11] = frozen._crc(data, len(data)).to_bytes(4, "little")
     desk.power.keep(bytes(data))

@@ -61,7 +61,7 @@ DISTRIBUTIONS = {
 }
 BUILDING = ("hatch_build.py", "gateway/web/build.py")
 # (folder, its package): run by hand, its first lines say how to install it
-BY_HAND = {("tests/fuzz/", "atheris"), ("tests/golden/", "rdtools")}
+BY_HAND = {("tests/fuzz/", "atheris"), ("tests/golden/", "rdtools"), ("simulator/runtimes/", "vm_buses")}
 
 
 def _within(module: str, allowed: tuple[str, ...]) -> bool:

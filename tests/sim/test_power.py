@@ -10,6 +10,7 @@ import pytest
 from gateway.ingest import Ingest
 from gateway.store import SqliteStore
 from node import parts
+from node.core.alarm import LevelAlarm
 from simulator import energy, fleet, rain_asleep, scenario
 from simulator.adapters.buses import Pulses
 from simulator.adapters.power import BLIND_MS, Power
@@ -126,7 +127,7 @@ def test_a_sleep_that_forgets_is_found_out(what: str, monkeypatch: pytest.Monkey
     if table == "_ALARM":
         walk = parts._walk_alarm
 
-        def forgetful(alarm, v):  # the time above the line goes
+        def forgetful(alarm: LevelAlarm, v: object) -> None:  # the time above the line goes
             held = list(alarm._held_ms)
             walk(alarm, v)
             if isinstance(v, parts.Taking):

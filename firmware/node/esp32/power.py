@@ -71,20 +71,16 @@ class _Early:
         return False
 
 
-_early = None
-
-
-def begin() -> None:
-    """Does not return when a tip woke the chip and nothing else is due."""
-    global _early
+def begin():
+    """What counts from here on, None where nothing does. Does not return when a tip woke the chip and nothing else is due."""
     if machine.reset_cause() != machine.DEEPSLEEP_RESET:
-        return
+        return None
     head = _read()
     if not head or head[3] < 0:
-        return
+        return None
     kept, until, count, number = head
     by_tip = machine.wake_reason() == machine.EXT0_WAKE
-    _early = early = _Early(number, count)
+    early = _Early(number, count)
     if by_tip:
         early.tips.edge(0)
     if not early.pin.value():
@@ -95,6 +91,7 @@ def begin() -> None:
         if left > _WORTH_MS:
             _write(kept, until, early.tips.count, number, machine.RTC().memory()[_HEAD_SIZE:])
             _doze(early.pin if opened else None, left)
+    return early
 
 
 def _doze(contact, ms: int) -> None:
@@ -102,18 +99,19 @@ def _doze(contact, ms: int) -> None:
     machine.deepsleep(ms)
 
 
-def build(pins: dict):
+def build(pins: dict, early=None):
     """None where sleeping would cost what it can't count."""
     for name in pins:
         if pins[name]["kind"] == "pulses" and pins[name]["pin"] not in _WATCHED:
             return None
-    return Power(pins)
+    return Power(pins, early)
 
 
 class Power:
     """To be made before the clock, which sets the time that sleep is measured by; and before the buses, whose pulses go on from here."""
 
-    def __init__(self, pins: dict):
+    def __init__(self, pins: dict, early):
+        """`early`: what `begin` gave."""
         self._pins = pins
         self._cause = _CAUSES.get(machine.reset_cause(), "unknown")
         self._at = time.ticks_ms()
@@ -125,7 +123,7 @@ class Power:
             if pins[name]["kind"] == "pulses" and not self._pulses:
                 self._pulses = name
         if head and self._pulses:
-            pins[self._pulses]["counted"] = _early.tips.count if _early else head[2]
+            pins[self._pulses]["counted"] = early.tips.count if early else head[2]
         for number in self._held():
             Pin(number, Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
 
@@ -145,7 +143,7 @@ class Power:
         self._memory = data
         _write(_now_ms(), 0, 0, -1, data)
 
-    def sleep(self, ms: int, buses: dict) -> None:
+    def doze(self, ms: int, buses: dict) -> None:
         """Deep sleep behind `keep`. Does not return."""
         contact = None
         number = -1
