@@ -14,7 +14,7 @@ from hardware.compile import read as read_table
 from node.core import limits
 from node.core.settings import Settings
 from simulator import mishaps, noise, surroundings
-from simulator.adapters.buses import UART, Spans
+from simulator.adapters.buses import UART, Spans, within
 from simulator.adapters.clock import WRAP_MASK, Clock
 from simulator.adapters.link import Link, LinkPort
 from simulator.adapters.outputs import Output
@@ -216,7 +216,8 @@ class Fleet:
         names = [name for name, pin in place.compiled["pins"].items() if pin["kind"] == "output"]
         outputs = {name: Output(name, lambda name, on: self._switched(node, name, on)) for name in names}
         if "siren" in outputs:
-            around.siren_on = lambda: outputs["siren"].on
+            broken = tuple(span.ms for span in spans if span.what == "siren_broken")
+            around.siren_on = lambda: outputs["siren"].on and not within(moment.t, broken)
         ticks = (WRAP_MASK + 1 - _WRAP_EARLY_MS * (1 + i % _WRAPS)) & WRAP_MASK
         clock = Clock(moment, ticks, starts, **mishaps.clock_faults(scenario, node))
         ports = Ports(clock, furnisher.hang(), outputs, storage, link)

@@ -1,5 +1,6 @@
 """Attackers at a real mosquitto: another's name, and a flood of messages at main.py in the real VM."""
 
+import threading
 import time
 
 import paho.mqtt.client as mqtt
@@ -34,13 +35,15 @@ def client(port, user):
     made = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
     made.username_pw_set(user)
     heard = []
+    made.subscribed = threading.Event()
+    made.on_subscribe = lambda *_: made.subscribed.set()
     made.on_message = lambda _client, _data, message: heard.append((message.topic, message.payload))
     made.connect("127.0.0.1", port)
     made.loop_start()
     deadline = time.monotonic() + 10
     while not made.is_connected():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        threading.Event().wait(0.01)
     return made, heard
 
 
@@ -48,7 +51,7 @@ def until(true, within_s=10):
     deadline = time.monotonic() + within_s
     while not true():
         assert time.monotonic() < deadline
-        time.sleep(0.01)
+        threading.Event().wait(0.01)
 
 
 def test_a_node_neither_writes_nor_reads_under_anothers_name(tmp_path):
@@ -61,7 +64,8 @@ def test_a_node_neither_writes_nor_reads_under_anothers_name(tmp_path):
             gateway.subscribe("waspada/#", 1)
             node_a.subscribe([("waspada/#", 1), ("waspada/v1/demo/b/command", 1), ("waspada/v1/demo/b/readings", 1)])
             node_b.subscribe("waspada/v1/demo/b/command", 1)
-            time.sleep(0.3)
+            for each in (gateway, node_a, node_b):
+                assert each.subscribed.wait(10)
             node_a.publish("waspada/v1/demo/b/readings", b"spoofed", 1)
             node_a.publish("waspada/v1/demo/b/command", b"spoofed", 1)
             node_a.publish("waspada/v1/demo/a/desired", b"spoofed", 1, retain=True)
@@ -89,7 +93,7 @@ def test_an_acl_that_lets_all_in_is_caught(tmp_path):
         node_a, _ = client(port, "a")
         try:
             gateway.subscribe("waspada/#", 1)
-            time.sleep(0.3)
+            assert gateway.subscribed.wait(10)
             node_a.publish("waspada/v1/demo/b/readings", b"spoofed", 1)
             until(lambda: ("waspada/v1/demo/b/readings", b"spoofed") in kept)
         finally:
