@@ -180,6 +180,7 @@ class Duty:
                 left = 0 if self._committed(uplink) else _LINGER_MS - gone
                 if getattr(app._ports.clock, "loose", False):
                     left = _TIME_MS - gone
+                    wait = min(wait, 5 * _POLL_MS)
                 if left <= 0:
                     self._leave(now_ms)
                 wait = min(wait, max(left, _POLL_MS))
