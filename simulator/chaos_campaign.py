@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import islice
 from multiprocessing import get_context
 from typing import Any
 
@@ -55,14 +56,13 @@ def _each(seeds: Iterable[int], jobs: int, runtime: str) -> Iterator[dict[str, A
     try:
         running: set[Future] = set()
         with shards.no_interrupt():
-            for seed, _ in zip(waiting, range(jobs * AHEAD), strict=False):
+            for seed in islice(waiting, jobs * AHEAD):
                 running.add(pool.submit(one, seed, runtime))
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield future.result()
-                seed = next(waiting, None)
-                if seed is not None:
+                for seed in islice(waiting, 1):
                     running.add(pool.submit(one, seed, runtime))
     except BaseException:
         shards.end(pool)

@@ -163,7 +163,11 @@ def _water(
             what = f"{place.node}: crossing to {judge.state_name(crossing.level)} at {crossing.t_ms / 1000:.0f} s"
             counted["missed"] += 1
             found.breaks("siren", f"{what} was not heard by {by_ms / 1000:.0f} s")
-        elif raised is not None:
+        else:
+            if raised is None:  # flash took no event of it
+                raised = min(
+                    (max(t, crossing.t_ms) for t, end in sounds if end >= crossing.t_ms), default=crossing.t_ms
+                )
             counted["worst_siren_ms"] = max(counted["worst_siren_ms"], raised - crossing.t_ms)
     _silence(found, place, station, seen, lights, sounds, lines[0] + MARGIN_MM, sample_ms, deaf, until_ms)
 

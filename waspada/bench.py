@@ -37,13 +37,23 @@ def _firmware(progress: Callable[[str], None]) -> Figures:
     return firmware_figures()
 
 
-PARTS = {"simulate": _simulate, "ingest": _ingest, "firmware": _firmware}
+def _reliability(progress: Callable[[str], None]) -> Figures:
+    from simulator.reliability import reliability_figures
+
+    return reliability_figures(progress)
+
+
+PARTS = {"simulate": _simulate, "ingest": _ingest, "firmware": _firmware, "reliability": _reliability}
 
 
 def add(subparsers: Any) -> None:
     parser = subparsers.add_parser("bench", help="measure this project's own figures", description=__doc__)
     parser.add_argument("part", nargs="?", choices=[*PARTS, "all"], default="all", help="what to measure (all)")
-    parser.add_argument("--readme", metavar="FILE", help="write the table between the bench marks of this file")
+    parser.add_argument(
+        "--readme",
+        metavar="FILE",
+        help="write the table between the bench marks of this file (a part's own, if it has them)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -53,7 +63,7 @@ def need(names: list[str]) -> None:
     from simulator.runtimes.vm import program
 
     missing = []
-    if "simulate" in names or "firmware" in names:
+    if {"simulate", "firmware", "reliability"} & set(names):
         try:
             program()
         except InputError:
@@ -99,6 +109,12 @@ def table(figures: Figures, measured_on: dict[str, Any]) -> str:
     return "\n".join([*rows, "", f"Measured by `waspada bench` on {where}. Nothing here ran on an ESP32."])
 
 
+def marks(text: str, part: str) -> tuple[str, str]:
+    """Between which marks a table goes: a part's own where a file has them."""
+    own = BEGIN.replace("bench:", f"bench:{part}:"), END.replace("bench:", f"bench:{part}:")
+    return own if own[0] in text else (BEGIN, END)
+
+
 def _number(value: Any) -> str:
     if isinstance(value, float) and abs(value) < 100:
         return f"{value:.2f}"
@@ -110,8 +126,10 @@ def run(args: argparse.Namespace) -> int:
     target = Path(args.readme) if args.readme else None
     text = ""
     if target:
-        if not target.is_file() or BEGIN not in (text := target.read_text(encoding="utf-8")) or END not in text:
-            raise InputError(f"{target}: no file with the marks {BEGIN} and {END}")
+        text = target.read_text(encoding="utf-8") if target.is_file() else ""
+        begin, end = marks(text, args.part)
+        if begin not in text or end not in text:
+            raise InputError(f"{target}: no file with the marks {begin} and {end}")
     need(names)
     figures: Figures = []
     with tqdm(total=len(names), unit="part", leave=False) as bar:
@@ -121,8 +139,8 @@ def run(args: argparse.Namespace) -> int:
             bar.update()
     made = table(figures, machine())
     if target:
-        before, rest = text.split(BEGIN, 1)
-        target.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
+        before, rest = text.split(begin, 1)
+        target.write_text(f"{before}{begin}\n{made}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
     if args.json:
         print(json.dumps({"figures": figures, "machine": machine()}))
     else:
