@@ -167,6 +167,16 @@ class NeverFeeds(_Broken):
         return
 
 
+class NeverLow(_Broken):
+    def heap_low(self):
+        return 1 << 28
+
+
+class NoTrace(_Broken):
+    def traceback(self, error):
+        return ""
+
+
 BROKEN = {
     "clock": (TicksPastTheWrap, TimeBeforeItIsKnown, DeafToTheGateway, NeverDoubts),
     "uart": (OldInput, LostByte),
@@ -180,4 +190,5 @@ BROKEN = {
     "console": (LostByte, SaysNothing),
     "outputs": (OnIsOff, Stuck),
     "watchdog": (NeverFeeds,),
+    "platform": (NeverLow, NoTrace),
 }

@@ -302,9 +302,19 @@ def watchdog(desk, port):
         assert desk.fed(port) == meals
 
 
+def platform(desk, port):
+    assert 0 < port.heap_low() <= 1 << 29
+    free = port.heap_free()
+    assert port.heap_low() <= free
+    try:
+        raise TypeError("planted")
+    except TypeError as error:
+        assert "Traceback" in port.traceback(error)
+
+
 PORTS = {
     "clock": clock, "uart": uart, "adc": adc, "i2c": i2c, "onewire": onewire, "pulses": pulses, "switch": switch,
-    "storage": storage, "link": link, "console": console, "outputs": outputs, "watchdog": watchdog,
+    "storage": storage, "link": link, "console": console, "outputs": outputs, "watchdog": watchdog, "platform": platform,
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from simulator.adapters.clock import Clock
 from simulator.adapters.console import Console
 from simulator.adapters.link import Link
 from simulator.adapters.outputs import Output
+from simulator.adapters.platform import Platform
 from simulator.adapters.storage import Storage
 from simulator.adapters.watchdog import Watchdog
 from simulator.agenda import NEVER, Moment
@@ -80,6 +81,10 @@ class Desk:
         if name == "outputs":
             self._output = Output("siren", lambda name, on: self._changes.append(on))
             return self._output
+        if name == "platform":
+            port = Platform()
+            port.survives = True
+            return port
         return Watchdog()
 
     def pass_ms(self, ms):

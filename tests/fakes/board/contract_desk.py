@@ -9,6 +9,7 @@ from node.esp32 import clock as clock_module
 from node.esp32.clock import Clock
 from node.esp32.console import Console
 from node.esp32.link import Link
+from node.esp32.platform import Platform
 from node.esp32.storage import Storage
 from node.esp32.watchdog import Watchdog
 
@@ -78,6 +79,8 @@ class Desk:
             console = Console()
             console._out = self._said
             return console
+        if name == "platform":
+            return Platform()
         if name == "watchdog":
             return Watchdog(60)
         if name == "outputs":
