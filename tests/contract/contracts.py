@@ -306,10 +306,12 @@ def platform(desk, port):
     assert 0 < port.heap_low() <= 1 << 29
     free = port.heap_free()
     assert port.heap_low() <= free
+    text = ""
     try:
         raise TypeError("planted")
     except TypeError as error:
-        assert "Traceback" in port.traceback(error)
+        text = port.traceback(error)
+    assert "Traceback" in text
 
 
 PORTS = {
