@@ -123,18 +123,9 @@ def one_part(
         wall_s = time.perf_counter() - begun
         made = dict(district.notes.made)
         bursts = district.bursts
-        if watch:
-            drained_ms = district.drain(lambda: not chaos_verdict.missing(store, made, watch)[0])
-            district.settle()
-            broken, counted = chaos_verdict.examine(district, store, watch, made)
-            counts = {**_counts(store, made), "lost": len(chaos_verdict.missing(store, made, watch)[0])}
-            district.notes.alarms = {
-                node: seen.said for node, seen in watch.seen.items()
-            }  # when they were, whatever the station's clock said
-        else:
-            drained_ms = district.drain(lambda: _lost(store, made) == 0)
-            broken, counted = [], {}
-            counts = _counts(store, made)
+        drained_ms, counts, broken, counted = (
+            _watched_to_the_end(district, store, made, watch) if watch else _settled(district, store, made)
+        )
         judged = verdicts(district)
         return Found(
             stations=len(places),
@@ -142,7 +133,7 @@ def one_part(
             wall_s=wall_s,
             trace_sha256=district.trace.sha256(),
             trace_lines=district.trace.lines,
-            counts={**counts, **_wrong(judged), **({"missed_alarms": counted["missed"]} if watch else {})},
+            counts={**_wrong(judged), **counts},
             alarms=_alarms(judged),
             watched=_watched(judged),
             events_made=sum(count for key, count in made.items() if key[1] == "event"),
@@ -152,6 +143,28 @@ def one_part(
             backlogs=backlogs(scenario, store),
             counted=counted,
         )
+
+
+Settled = tuple[
+    int, dict[str, int], list[str], dict[str, Any]
+]  # drained in ms, counts, what is broken, what was counted
+
+
+def _settled(district: fleet.District, store: SqliteStore, made: dict[Key, int]) -> Settled:
+    return district.drain(lambda: _lost(store, made) == 0), _counts(store, made), [], {}
+
+
+def _watched_to_the_end(district: fleet.District, store: SqliteStore, made: dict[Key, int], watch: Watch) -> Settled:
+    """Of a run that is watched for its promises: what was declared dropped is not lost, and alarms were when they were, whatever the clock said."""
+
+    def lost() -> int:
+        return len(chaos_verdict.missing(store, made, watch)[0])
+
+    drained_ms = district.drain(lambda: not lost())
+    district.settle()
+    broken, counted = chaos_verdict.examine(district, store, watch, made)
+    district.notes.alarms = {node: seen.said for node, seen in watch.seen.items()}
+    return drained_ms, {**_counts(store, made), "lost": lost(), "missed_alarms": counted["missed"]}, broken, counted
 
 
 def _stored(store: SqliteStore) -> dict[Key, tuple[int, int, int]]:
