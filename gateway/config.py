@@ -12,7 +12,8 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
-Person = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
+PERSON = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}")
+Person = Annotated[str, Meta(pattern=f"^{PERSON.pattern}$")]
 KeyHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
 
 

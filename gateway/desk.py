@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.district import Node
 from gateway.ledger import RECENT
+from node.core import fixed
 from node.core import settings as S
 from node.core.limits import ROWS
 
@@ -42,6 +43,11 @@ class Order:
     def name(self) -> str:
         """A command's id on the wire: its counter, which no other has."""
         return f"{self.number:08x}"
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The settings that are wanted, as integers in the table's units."""
+        return {key: fixed.parse(word, ROWS[INDEX[key]][2]) for key, word in self.body.items() if key in INDEX}
 
     def row(self) -> tuple[Any, ...]:
         return (
@@ -104,11 +110,11 @@ def whole(values: dict[str, float]) -> dict[str, int]:
 def differences(order: Order, values: dict[str, int]) -> str:
     """Where the station runs another value than was wanted, in words."""
     found = []
-    for key, word in order.body.items():
-        row = ROWS[INDEX[key]]
-        if values.get(key) != S.validate(row, word):
+    for key, value in order.numbers.items():
+        if values.get(key) != value:
+            row = ROWS[INDEX[key]]
             runs = S.shown(row, values[key]) if key in values else "nothing"
-            found.append(f"{key} is {runs}, wanted {word}{' ' + row[1] if row[1] else ''}")
+            found.append(f"{key} is {runs}, wanted {S.shown(row, value)}")
     return ", ".join(found)
 
 

@@ -297,6 +297,11 @@ class Ingest:
     def _reply(self, node: Node, _stream: int, payload: bytes, received_ms: int) -> None:
         self.orders.hear_reply(node, wire.decode_reply(payload), received_ms)
 
+    def only_node(self, name: str) -> Node | None:
+        """The station of this name in whichever district, if there is only one."""
+        found = [node for (_, each), node in self._nodes.items() if each == name]
+        return found[0] if len(found) == 1 else None
+
     def node_of(self, district: str, name: str) -> Node | None:
         """The station of this name, if it has ever spoken."""
         return self._nodes.get((district, name))

@@ -142,6 +142,15 @@ class Intake:
         self._committing = asyncio.get_running_loop().run_in_executor(self._thread, self.ingest.store.finish)
         self._committing.add_done_callback(self._finished)
 
+    async def keep_now(self) -> None:
+        """Returns when the orders that were taken are on disk, or the database is in trouble."""
+        while self.ingest.orders.waits or self._committing is not None:
+            self.flush()
+            if self._committing is None:
+                return
+            await asyncio.wait([self._committing])
+            await asyncio.sleep(0)  # its callback comes first
+
     def _finished(self, commit: "asyncio.Future[None]") -> None:
         self._committing = None
         try:

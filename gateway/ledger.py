@@ -1,6 +1,5 @@
 """The tables of orders and of the audit: who wanted what of which station, and what became of it."""
 
-import json
 import sqlite3
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,14 +84,3 @@ def audit(db: sqlite3.Connection, station: tuple[str, str] | None, limit: int) -
         (*(station or ()), limit),
     )
     return [dict(zip(names, row, strict=True)) for row in found]
-
-
-def orders(db: sqlite3.Connection, id: int) -> dict[str, Any] | None:
-    """One order as the API tells it."""
-    names = ("id", "district", "node", "do", "number", "body", "sender", "at_ms", "state", "why", "ended_ms")
-    found = db.execute(
-        'SELECT o.id, n.district, n.node, o."do", o.number, o.body, o.sender, o.at_ms, o.state, o.why, o.ended_ms '
-        "FROM orders o JOIN nodes n ON n.id = o.node_id WHERE o.id = ?",
-        (id,),
-    ).fetchone()
-    return dict(zip(names, found, strict=True)) | {"body": json.loads(found[5])} if found else None

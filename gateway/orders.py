@@ -23,7 +23,7 @@ from node.core.limits import ROWS
 COUNTS_FROM_S = (
     1_577_836_800  # 2020: a counter is at least the seconds since, so that it goes on after a database was restored
 )
-EXPIRES_S = (10, 300, 86_400)  # least, usual, most
+EXPIRES_S = (10, 300, 82_800)  # least, usual, most: a station refuses what expires more than a day after its own clock
 GRACE_MS = 60_000  # an answer may still come so long after a command has expired
 REPEAT_MS = 660_000  # a station tells only every ten minutes why it refuses: what is not confirmed is said again
 REPEATS = 6
@@ -243,25 +243,23 @@ class Orders:
         """Another board has the station's place: what the one before ran, and what was wanted of it, is wanted of this one."""
         assert desk.running is not None
         order, (revision, values) = desk.desired, desk.running
-        wanted = dict(desk.runs.get(before, (0, {}))[1])
-        if order is not None:
-            wanted.update({key: S.validate(ROWS[INDEX[key]], word) for key, word in order.body.items()})
-        changes = {
-            key: value for key, value in wanted.items() if key in INDEX and key in values and values[key] != value
-        }
+        wanted = {**desk.runs.get(before, (0, {}))[1], **(order.numbers if order else {})}
+        changes = {key: value for key, value in wanted.items() if key in INDEX and values.get(key, value) != value}
         sender = order.sender if order else "gateway"
-        if revision > 1:
-            why = f"a new board, set up by hand to revision {revision}, keeps what it runs"
-            if changes:
-                told = "; ".join(S.shown(ROWS[INDEX[key]], value) + " for " + key for key, value in changes.items())
-                self._audit(desk.node, now_ms, sender, "not carried over", f"{why}; before: {told}", revision=revision)
-            if order is not None:
-                self._end(order, "superseded", why, now_ms)
-        elif changes:
+        problem = f"a new board, set up by hand to revision {revision}, keeps what it runs" if revision > 1 else None
+        if changes and problem is None:
             try:
+                words = {key: fixed.text(value, ROWS[INDEX[key]][2]) for key, value in changes.items()}
+                changes = self.checked(desk.node, words)
                 self._want(desk, changes, sender, now_ms, "the board is another: wanted of that one")
-            except ValueError as problem:
-                self._audit(desk.node, now_ms, sender, "not carried over", str(problem), revision=revision)
+                return
+            except ValueError as error:
+                problem = str(error)
+        if changes and problem is not None:
+            lost = ", ".join(f"{key} {S.shown(ROWS[INDEX[key]], value)}" for key, value in changes.items())
+            self._audit(desk.node, now_ms, sender, "not carried over", f"{problem}; before: {lost}", revision=revision)
+        if order is not None and problem is not None:
+            self._end(order, "superseded", problem, now_ms)
         elif order is not None:
             self._end(order, "confirmed", "the new board runs it already", now_ms)
 

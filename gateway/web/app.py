@@ -1,4 +1,4 @@
-"""Routes of the page and the API. Everything is read-only."""
+"""Routes of the page and the API. These only read; what changes a station is in `ordering`."""
 
 import asyncio
 import contextlib
@@ -23,6 +23,8 @@ from gateway.quantities import display, drawn
 from gateway.reading import Reading
 from gateway.store import SqliteStore, StoreError
 from gateway.web.live import Live
+from gateway.web.ordering import Ordering, Refusal
+from gateway.web.ordering import refused as not_ordered
 from gateway.web.present import ORDER, WORDS
 from gateway.web.sentences import sentence
 from gateway.wire import split
@@ -31,12 +33,12 @@ ROOM = Path(__file__).parent
 HOURS_LIMIT = 24 * 366
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
 
@@ -182,7 +184,7 @@ class Pages:
         return StreamingResponse(told(), media_type="text/event-stream", headers=headers)
 
 
-def make_app(config: Config, store: SqliteStore, live: Live, templates: Environment) -> Starlette:
+def make_app(config: Config, store: SqliteStore, live: Live, templates: Environment, ordering: Ordering) -> Starlette:
     """The application; `live` is watched elsewhere."""
     pages = Pages(config, store, live, templates)
 
@@ -196,11 +198,14 @@ def make_app(config: Config, store: SqliteStore, live: Live, templates: Environm
         Route("/api/events", pages.events),
         Route("/api/health", pages.health),
         Route("/api/stream", pages.stream),
+        *ordering.routes,
         Mount("/static", StaticFiles(directory=ROOM / "static")),
     ]
     middleware = [Middleware(Guarded), Middleware(GZipMiddleware, minimum_size=1000)]
     return Starlette(
-        routes=routes, middleware=middleware, exception_handlers={ValueError: refused, StoreError: refused}
+        routes=routes,
+        middleware=middleware,
+        exception_handlers={ValueError: refused, StoreError: refused, Refusal: not_ordered},
     )
 
 

@@ -13,6 +13,7 @@ from gateway.reading import Reading
 from gateway.store import SqliteStore
 from gateway.web.app import card_of, environment, make_app
 from gateway.web.live import Live
+from gateway.web.ordering import Ordering
 
 GOODBYE_S = 2
 
@@ -34,7 +35,7 @@ class Page:
         self._listener = listener
         templates = environment()
         self._live = Live(config, Reading(store.connection()), intake, card_of(templates))
-        app = make_app(config, store, self._live, templates)
+        app = make_app(config, store, self._live, templates, Ordering(config, store, intake, templates))
         settings = uvicorn.Config(
             app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GOODBYE_S
         )

@@ -119,8 +119,10 @@ class District:
     def save(self, **levels):
         """A technician saves; False when the station refuses."""
         app = self.station.app
-        app.settings.staged = {S.index("level." + key): value for key, value in levels.items()}
         try:
+            app.settings.staged = {
+                S.index("level." + key): S.within(S.ROWS[S.index("level." + key)], mm) for key, mm in levels.items()
+            }
             app.orders.keep(app.settings)
         except ValueError:
             app.settings.staged = {}

@@ -1,10 +1,14 @@
 """Settings and commands from the gateway, on the real station's core: carried out once, answered, and the loser of a conflict is told."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from gateway.desk import Order
 from gateway.orders import COUNTS_FROM_S, GRACE_MS
+from tests.core.station_desk import LIFE
+from tests.gateway.district import topic
 from tests.gateway.station import NOW_MS, District
 
 
@@ -168,7 +172,19 @@ def test_a_new_board_that_was_set_up_by_hand_keeps_its_own_and_that_is_told(dist
     assert order.state == "superseded" and "set up by hand" in order.why
     assert (district.value("level.danger"), district.value("level.warning")) == (2700, 1000)
     [(who, _, _, _, _, revision, detail)] = district.audit("not carried over")
-    assert (who, revision) == ("amina", 2) and "2.2 m for level.danger" in detail and district.agrees
+    assert (who, revision) == ("amina", 2) and "level.danger 2.2 m" in detail and district.agrees
+
+
+@pytest.mark.parametrize("danger", [99, -1e300, 1e300, 0.7])
+def test_what_no_table_allows_is_not_carried_to_a_new_board(district, danger):
+    values = {**json.loads(district.runs.json(LIFE))["values"], "level.danger": danger, "new.thing": 1e300}
+    district.ingest.take(topic("settings"), json.dumps({"life": LIFE, "revision": 2, "values": values}).encode(), 0)
+    district.away()
+    order = want(district, danger="2.5", warning="1.1") if danger != 0.7 else None
+    district.replace_board()
+    district.settle(3)
+    assert district.agrees and (order is None or order.state == "replaced")
+    assert len(district.audit("not carried over")) == (order is None)
 
 
 def test_an_order_survives_the_gateway_and_is_sent_only_from_disk(district):
@@ -187,6 +203,25 @@ def test_an_order_survives_the_gateway_and_is_sent_only_from_disk(district):
 
 
 # commands
+
+
+def test_the_wire_pages_examples_are_what_is_sent_and_what_a_station_answers(district):
+    examples = (Path(__file__).parents[2] / "docs" / "wire.md").read_text().split("```json\n")
+    [desired] = [e.split("\n")[0] for e in examples if '"level.on_delay":"60"' in e]
+    [command] = [e.split("\n")[0] for e in examples if '"expires"' in e]
+    [reply] = [e.split("\n")[0] for e in examples if '"result"' in e]
+    words = {"level.danger": "1.8", "level.on_delay": "60"}
+    assert Order(1, district.node, LIFE, "set", 3, words, "a", 0).message()[1].decode() == desired
+    told = json.loads(command)
+    sent = Order(2, district.node, LIFE, "shelve", told["counter"], 600, "a", 0, told["expires"]).message()[1].decode()
+    assert sent == command and told["expires"] * 1000 > district.now_ms
+    district.station.broker.say("desired", desired)
+    district.station.broker.say("command", command)
+    district.carry()
+    assert (district.value("level.danger"), district.value("level.on_delay"), district.runs.revision) == (1800, 60, 3)
+    [answer] = [payload for topic, payload, *_ in district.station.broker.published if topic.endswith("/reply")]
+    assert answer.decode() == reply
+
 
 DONE = (("ack", 0, "acknowledged"), ("shelve", 600, "shelved_s"), ("drill", 3, "drill"), ("status", 0, None), ("reboot", 0, None))  # fmt: skip
 
@@ -209,7 +244,7 @@ def test_a_counter_never_goes_back_whatever_clock_or_database_says(district):
     district.snapshot()
     first = [district.orders.command(district.node, "ack", 0, "a", district.now_ms) for _ in range(3)]
     district.carry()
-    second = district.orders.command(district.node, "ack", 0, "a", district.now_ms - 86_400_000 * 365, 86_400)
+    second = district.orders.command(district.node, "ack", 0, "a", district.now_ms - 86_400_000 * 365, 82_800)
     assert [o.number for o in (*first, second)] == list(range(first[0].number, first[0].number + 4))
     district.carry(60_000)
     district.restart(restore=True)
@@ -250,7 +285,7 @@ NO_COMMANDS = (
     ("shelve", "10", 300, "shelve takes a whole number"),
     ("drill", 0, 300, "drill takes a whole number of 1 to 3"),
     ("ack", 1, 300, "ack takes no number"),
-    ("ack", 0, 5, "expires in 10 to 86400 seconds"),
+    ("ack", 0, 5, "expires in 10 to 82800 seconds"),
 )
 
 

@@ -129,6 +129,7 @@
     document.body.classList.toggle("detailed", !wide.matches);
     $("detail-title").textContent = card.querySelector(".open").textContent;
     $("detail-words").textContent = "";
+    $("settings-link").href = `/stations/${key}/settings`;
     for (const id of ["events", "quantities", "states"]) $(id).replaceChildren();
     $("source").textContent = "";
     if (byHand) $("detail-title").focus({ preventScroll: wide.matches });
