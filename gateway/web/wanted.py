@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.desk import INDEX, WAITING, Desk, Order
-from node.core import fixed, words, words_en
+from node.core import fixed, helps_en, words
 from node.core import settings as S
 from node.core.limits import ROWS
 from node.core.measurements import STATES as NODE_STATES
@@ -49,7 +49,7 @@ def groups(desk: Desk, typed: dict[str, str] | None = None) -> list[dict[str, An
         found.setdefault(key.split(".")[0], []).append(
             {
                 "key": key,
-                "help": words.help_of(words_en, key) if row else "not known to this gateway",
+                "help": words.help_of(helps_en, key) if row else "not known to this gateway",
                 "unit": (row[1] if row else None) or "",
                 "runs": runs,
                 "field": field,

@@ -303,3 +303,32 @@ def test_only_so_many_commands_wait_at_a_time(district):
         district.orders.command(district.node, "ack", 0, "amina", district.now_ms)
     district.carry(6000)
     assert {o.state for o in district.orders.desk(district.node).recent} == {"done"}
+
+
+def test_a_database_from_before_orders_is_opened_and_given_their_tables(district):
+    for table in ("orders", "boards", "audit"):
+        district.store.rows(f"DROP TABLE {table}")
+    district.restart()
+    order = want(district, danger="2")
+    district.carry()
+    assert order.state == "confirmed" and district.audit("confirmed") and district.agrees
+
+
+def test_an_answer_that_is_none_is_quarantined_and_changes_nothing(district):
+    order = district.orders.command(district.node, "ack", 0, "amina", district.now_ms)
+    bad = (
+        b"",
+        b"[]",
+        b'{"life":"5eed0001"}',
+        b'{"life":"5eed0001","id":"x","result":"maybe","why":""}',
+        b"[" * 9000,
+        b"\xff",
+    )
+    for payload in bad:
+        district.ingest.take(topic("reply"), payload, district.now_ms)
+    foreign = {"life": "5eed0009", "id": order.name, "result": "done", "why": ""}
+    district.ingest.take(topic("reply"), json.dumps(foreign).encode(), district.now_ms)
+    assert order.state == "waiting"
+    district.carry()
+    assert order.state == "done"
+    assert district.store.rows("SELECT COUNT(*) FROM quarantine WHERE topic LIKE '%/reply'") == [(len(bad),)]

@@ -44,6 +44,15 @@ class Conflicts(RuleBasedStateMachine):
     def a_technician_saves(self, key, mm):
         self.district.save(**{key: mm})
 
+    @rule(key=KEYS, mm=LEVELS, other=LEVELS, ms=st.sampled_from((0, 3000)), same=st.booleans())
+    def both_at_once(self, key, mm, other, ms, same):
+        """A wish for a station that is away, where someone saves before it hears of it."""
+        self.district.away()
+        self.district.carry(300)
+        self.the_gateway_wants(key, mm, None)
+        self.district.carry(ms)
+        self.a_technician_saves(key, mm if same else other)
+
     @precondition(lambda self: self.made)
     @rule()
     def the_gateway_withdraws(self):
