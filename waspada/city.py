@@ -87,9 +87,14 @@ def write(path: Path, data: bytes | str, mode: int = 0o644) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(making)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(making, flags, mode), "wb") as file:
-        file.write(data if isinstance(data, bytes) else data.encode())
-    os.replace(making, path)
+    try:
+        with os.fdopen(os.open(making, flags, mode), "wb") as file:
+            file.write(data if isinstance(data, bytes) else data.encode())
+        os.replace(making, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(making)
+        raise
 
 
 def read_settings(folder: Path) -> tuple[int, dict[str, int]]:
@@ -302,9 +307,10 @@ class City:
     def clear(home: Path) -> None:
         _remove(home.with_name(_OLD + home.name))
 
-    def mended(self) -> None:
-        """Clears away what an earlier command left when it was cut off: an identity is what the registry says, old or new."""
+    def mended(self) -> bool:
+        """Clears away what a command left when it was cut off: an identity is what the registry says, old or new. Whether one was taken back."""
         known = self.known()
+        taken_back = False
         for parent in (self.nodes, self.gateways):
             for path in self._entries(parent):
                 if path.name.startswith(_NEW):
@@ -316,6 +322,7 @@ class City:
                     if _serial(home) is not None and name in known and _serial(home) == known[name].serial:
                         _remove(path)
                     else:
+                        taken_back = True
                         _remove(home)
                         if any(path.iterdir()):
                             os.rename(path, home)
@@ -324,6 +331,7 @@ class City:
         for one in known.values():
             if one.revoked:
                 self.forget(one)
+        return taken_back
 
     def forget(self, one: Known) -> None:
         """The secrets of an identity that is no more."""

@@ -22,7 +22,9 @@ from waspada.enrolment import Done, Enrolment, Wish, at_work, label_of
 
 COLUMNS = ("node", "district", "station")
 MOST = 10_000
-RESTART = ("ca.pem", "city.pem", "waspada.conf")  # mosquitto reads these only when it starts
+RESTART = (
+    "waspada.conf",
+)  # its listeners are opened only when mosquitto starts; everything else it reads again when told
 
 
 def add(subparsers: Any) -> None:

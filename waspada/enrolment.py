@@ -273,8 +273,8 @@ def at_work(of: City) -> Iterator[None]:
                 yield
             except BaseException:
                 with contextlib.suppress(OSError, InputError):
-                    of.mended()
-                    broker.write_all(of, of.network(), of.known().values(), datetime.datetime.now(datetime.UTC))
+                    if of.mended():
+                        broker.write_all(of, of.network(), of.known().values(), datetime.datetime.now(datetime.UTC))
                 raise
     except OSError as error:
         where = error.filename or of.folder

@@ -67,11 +67,6 @@ class CityBroker:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(WITHIN_S)
 
-    def restart(self):
-        self.__exit__()
-        self._log.unlink()
-        self.__enter__()
-
     def reload(self):
         before = self.log.count("Reloading config")
         self._process.send_signal(signal.SIGHUP)

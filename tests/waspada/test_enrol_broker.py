@@ -151,7 +151,7 @@ def test_whoever_has_no_certificate_of_the_city_is_out(at, tmp_path):
     believed = (at.city / "nodes/demo.dr01/ca.der").read_bytes()
     now = datetime.datetime.now(datetime.UTC)
     enrolled(at.city, "dr01", "--station", STATION, district="south")
-    at.restart()
+    at.reload()
     south = authority(at, "south")
     strangers = {
         "no certificate": context(believed),
@@ -177,7 +177,7 @@ def test_whoever_has_no_certificate_of_the_city_is_out(at, tmp_path):
 def test_a_district_that_calls_a_station_as_anothers_gives_it_no_rights(at, tmp_path):
     """The name alone says nothing: mosquitto's user is the whole subject."""
     enrolled(at.city, "dr01", "--station", STATION, district="south")
-    at.restart()
+    at.reload()
     believed = (at.city / "nodes/demo.dr01/ca.der").read_bytes()
     forged = of_pair(believed, authority(at, "south").client("demo.dr01", "south"), tmp_path / "forged")
     with calling(forged, at.port) as thief, station(at, tmp_path, "dr01") as dr01, gateway(at) as listening:
