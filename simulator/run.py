@@ -26,7 +26,9 @@ HEAP = (
     "120wk"  # what 120 KB hold on a 32-bit chip: a stock ESP32 image has 157 KB free, 109 KB with a TLS connection open
 )
 PSRAM_HEAP = "2048wk"  # of a board with PSRAM half of what it has: the station's own test says what it needs
-CHAOS_HEAP = "160wk"  # all that is loaded seldom comes together there, and here it is compiled from source as it comes
+CHAOS_HEAP = (
+    "240wk"  # all that is loaded seldom comes together there, and the runtime compiles it from source as it comes
+)
 Key = tuple[str, str, int]  # node, stream, boot
 
 _STORED = """SELECT n.node, r.stream, r.boot, COUNT(DISTINCT r.seq), COUNT(*), MAX(r.seq) FROM records r

@@ -47,6 +47,7 @@ class Clock:
         self._keeper = Timekeeper(commissioned_s)
         self._ask_ms = NEVER
         self._said: list[tuple[int, int]] = []  # hints that have not taken effect: (virtual time, seconds since 1970)
+        self._to_step = [at for at, _ in self._steps]  # jumps that the keeper has not seen
         self._perfect = not (drift_ppm or self._steps)
         self._line: int | None = None  # wall time less virtual time, while nothing bends it
 
@@ -121,7 +122,12 @@ class Clock:
         keeper = self._keeper
         while True:
             hinted = self._said[0][0] if self._said else NEVER
-            if self._ask_ms <= t and self._ask_ms <= hinted:
+            stepped = self._to_step[0] if self._to_step else NEVER
+            if stepped <= t and stepped <= self._ask_ms and stepped <= hinted:
+                self._to_step.pop(0)
+                for at in (stepped - 1, stepped):  # else it would depend on who asked last before the jump, and first after it
+                    keeper.unix_ms(self._tick(at))
+            elif self._ask_ms <= t and self._ask_ms <= hinted:
                 self._ask(keeper)
             elif hinted < t:
                 at, unix_s = self._said.pop(0)

@@ -20,7 +20,7 @@ from simulator.tables import FloodTable, WorldTable
 from waspada import cli
 
 SEEDS = range(1, 181)
-IN_VM = (2, 5, 9)
+IN_VM = (5, 37, 52)  # found in the VM: too little heap, and a clock that jumped back
 SKIP, REWIND = 1, 2  # what `committed` asks of a cursor (node.uplink)
 WITHIN = 6  # seeds in which a planted defect must show
 
