@@ -250,7 +250,7 @@ def keep_watch(station: dict, root: str) -> None:
 
 def blink(station: dict) -> None:
     """Blind, and not silent about it: no siren, for nobody is to run from water that nobody has seen."""
-    strobe = machine.Pin(station["pins"]["strobe"]["pin"], machine.Pin.OUT, value=0)
+    strobe = machine.Pin(station["pins"]["strobe"]["pin"], machine.Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
     for _ in range(_BLIND_S // 5):
         strobe.value(1)
         time.sleep_ms(1000)

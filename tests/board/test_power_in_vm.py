@@ -156,3 +156,30 @@ def test_the_head_that_is_written_is_the_head_that_is_read(tmp_path):
     code = "from node.esp32 import power\npower._write(5, 6, 7, 8, b'x')\nprint(power._read())"
     assert boot(tmp_path, code) == "(5, 6, 7, 8)\n"
     assert json.loads(json.dumps(head_of(tmp_path)[0][1:5])) == [5, 6, 7, 8]
+
+
+UNREADABLE = """
+import main
+from node.esp32.storage import Storage
+def broken(*_):
+    raise OSError(5)
+Storage.read = broken
+main.run('', 20)
+"""
+DOES_NOT_START = """
+import main
+main.broken = MemoryError('planted')  # a module that can't be imported
+main._RESTARTS_MOST = 0
+main._BARE_S = 1
+main.run('')
+"""
+
+
+@pytest.mark.parametrize("code", [UNREADABLE, DOES_NOT_START])
+def test_a_wake_that_finds_flash_unreadable_or_does_not_start_still_has_a_siren_and_a_ranger(tmp_path, code):
+    asleep(tmp_path)
+    describe(tmp_path, settings={"rise.limit": 0})  # as if a technician had saved that it is to sleep
+    (tmp_path / "world" / "holds").unlink()
+    (tmp_path / "world" / "cause").write_text("4")
+    boot(tmp_path, code)
+    assert {f"{SIREN} 0", f"{STROBE} 0", f"{RANGER_POWER} 0"} <= set(world(tmp_path, "holds"))

@@ -8,7 +8,9 @@ class SerialBus:
 
     def __init__(self, number: int, pins: dict):
         """`pins`: rx, tx, baud; parity (0 even, 1 odd) and stop where they are not none and 1; power where the sensor is switched."""
-        self._power = Pin(pins["power"], Pin.OUT, value=0) if "power" in pins else None
+        self._power = None
+        if "power" in pins:
+            self._power = Pin(pins["power"], Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
         self._scratch = bytearray(64)
         # timeout 0: reads give what is there. 256 bytes hold a quarter of a second at 9600 baud.
         self._uart = UART(
