@@ -319,7 +319,7 @@ class City:
                 if path.name.startswith(_OLD):
                     home = path.with_name(path.name.removeprefix(_OLD))
                     name = home.name if parent is self.nodes else common_name(home.name, None)
-                    if _serial(home) is not None and name in known and _serial(home) == known[name].serial:
+                    if serial_in(home) is not None and name in known and serial_in(home) == known[name].serial:
                         _remove(path)
                     else:
                         taken_back = True
@@ -344,7 +344,8 @@ class City:
         return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
 
 
-def _serial(home: Path) -> str | None:
+def serial_in(home: Path) -> str | None:
+    """Of the certificate in an identity's folder."""
     from cryptography import x509
 
     for name in (NODE_PEM, "gateway.pem"):

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from hardware.compile import STATIONS
 from tests.waspada.city_desk import HOST, STATION, enrolled, files_of, new_city, told
-from waspada import broker, cli
 from waspada import city as city_folder
+from waspada import cli
 from waspada.authority import DAY, Authority
 from waspada.city import City, write_settings
 
@@ -221,7 +221,8 @@ def test_a_new_board_keeps_station_thresholds_and_records_and_has_all_else_anew(
 
 
 def test_a_replaced_board_s_certificate_is_revoked_and_its_successor_s_is_not(city, call):
-    old = enrolled(city, "dr01", "--station", STATION) and city_folder._serial(home(city))
+    enrolled(city, "dr01", "--station", STATION)
+    old = city_folder.serial_in(home(city))
     call("dr01", "--district", "demo", "--replace")
     assert serials(city) == {old}
     assert (city / "broker" / "acl").read_text().count("user CN=demo.dr01,O=demo\n") == 1
@@ -236,7 +237,7 @@ def test_a_station_may_get_another_file_with_its_new_board(city, call):
 def test_a_revoked_station_loses_its_secrets_and_its_line_and_can_come_back_on_a_new_board(city, call):
     enrolled(city, "dr01", "--station", STATION)
     write_settings(home(city), 1, {"level.danger": 3100})
-    old = city_folder._serial(home(city))
+    old = city_folder.serial_in(home(city))
     assert call("dr01", "--district", "demo", "--revoke")[0] == 0
     assert {path.name for path in home(city).iterdir()} == {
         "station.toml",
@@ -313,6 +314,19 @@ def test_a_list_is_enrolled_at_once_and_can_be_given_again(city, call, tmp_path)
     code, result = call(*words)
     assert code == 2
     assert "line 4: demo/dr02 is enrolled already, with another station file than" in result["error"]
+
+
+@pytest.mark.once
+def test_three_hundred_stations_with_their_labels_take_less_than_a_minute(city, call, tmp_path):
+    lines = "".join(f"st{number:03},demo,{STATION}\n" for number in range(300))
+    (tmp_path / "list.csv").write_text(f"node,district,station\n{lines}")
+    began = time.monotonic()
+    code, result = call("--list", tmp_path / "list.csv", "--labels-out", tmp_path / "sheet.pdf")
+    took_s = time.monotonic() - began
+    print(f"300 stations: {took_s:.1f} s")
+    assert code == 0 and len(result["enrolled"]) == 300
+    assert len({(home(city, f"demo.st{number:03}") / "pin").read_text() for number in range(300)}) == 300
+    assert took_s < 60
 
 
 # what is wrong with a list -> (its text, words)
@@ -483,4 +497,3 @@ def test_a_mosquitto_that_can_not_be_told_is_said_and_the_work_is_done(city, cal
     for wrong in ("", "x", "-1", "0"):
         (tmp_path / "pid").write_text(wrong)
         assert call("dr01", "--district", "demo", "--revoke", "--broker-pid-file", tmp_path / "pid")[0] == 2
-    assert "no such process" not in broker.CONF
