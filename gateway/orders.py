@@ -360,9 +360,8 @@ class Orders:
     @staticmethod
     def _desired(desk: Desk, now_ms: int) -> Iterable[Message]:
         order = desk.desired
-        if (
-            order is None
-        ):  # over: revision 0 is never newer, so that a station that lost its settings is not given old ones
+        if order is None:
+            # over: revision 0 is never newer, so that a station that lost its settings is not given old ones
             nothing = {"life": desk.life or "", "revision": 0, "values": {}}
             return [(topic(desk.node, "desired"), encoded(nothing), True)]
         if not order.on_disk:

@@ -175,6 +175,38 @@ def test_a_new_board_that_was_set_up_by_hand_keeps_its_own_and_that_is_told(dist
     assert (who, revision) == ("amina", 2) and "level.danger 2.2 m" in detail and district.agrees
 
 
+def test_what_a_dead_board_said_comes_twice_and_brings_it_back_to_nothing(district):
+    assert district.save(danger=2200)
+    district.carry()
+    old = [(t, p) for t, p, *_ in district.station.broker.published if t.endswith(("/status", "/settings"))]
+    district.away()
+    district.carry()
+    want(district, warning="1.3")
+    district.carry()
+    district.replace_board()
+    district.settle(1)
+    order = want(district, danger="2.6")
+    district.away()
+    for message in old * 2:
+        district.ingest.take(*message, district.now_ms)
+    district.settle(3)
+    district.station.broker.drop()
+    district.settle(3)
+    assert order.state == "confirmed" and district.agrees and district.audit("superseded", "not carried over") == []
+    assert (district.value("level.danger"), district.value("level.warning")) == (2600, 1300)
+
+
+def test_a_wish_made_while_another_is_being_kept_is_not_sent_before_it_is_kept_itself(district):
+    want(district, danger="2")
+    district.store.write(district.ingest.seal())
+    want(district, "budi", danger="2.1")
+    district.store.finish()
+    district.ingest.kept()
+    assert [m for m in district.ingest.due(district.now_ms) if m[0].endswith("/desired")] == []
+    district.carry()
+    assert [name for name, _ in district.said].count("desired") >= 1 and district.value("level.danger") == 2100
+
+
 @pytest.mark.parametrize("danger", [99, -1e300, 1e300, 0.7])
 def test_what_no_table_allows_is_not_carried_to_a_new_board(district, danger):
     values = {**json.loads(district.runs.json(LIFE))["values"], "level.danger": danger, "new.thing": 1e300}
