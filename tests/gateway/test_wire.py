@@ -98,7 +98,7 @@ def test_every_example_of_the_wire_page_is_taken():
     assert store.rows("SELECT reason FROM quarantine") == []
     assert store.rows("SELECT COUNT(*) FROM records") == [(taken.count("readings") + taken.count("event"),)]
     assert set(taken) == {"readings", "event", "status", "settings", "reply"} and taken.count("event") >= 4
-    assert store.rows("SELECT state FROM status") == [("unreachable",)]
+    assert store.rows("SELECT state FROM status") == [("sleeping",)]
     assert store.rows("SELECT revision FROM settings_seen") == [(2,)]
 
 
