@@ -85,7 +85,9 @@ def run(root: str, steps: int | None = None) -> bool:
         station["reset"] = _CAUSES.get(machine.reset_cause(), "unknown")
         ports = Ports(station, root)
         app = App(station, ports)
-        forget()
+        for name in ("node.compose", "node.drivers.catalog"):  # needed once a boot
+            ports.platform.forget(name)
+        gc.collect()
         watchdog = Watchdog(station.get("watchdog_s", 60))  # last: it can't be stopped again
     except Exception as e:
         if station and has_run(root):
@@ -166,15 +168,6 @@ def idle(app, ports, watchdog, since: int, due_in_ms: int) -> None:
         if getattr(app, "radio", True):
             ports.access.up()  # a modem is talked to whatever the app waits for
         time.sleep_ms(min(left, _SLICE_MS))
-
-
-def forget() -> None:
-    """The heap gets back what is needed once a boot."""
-    for folder, name in (("node", "compose"), ("node.drivers", "catalog")):
-        if folder + "." + name in sys.modules:
-            del sys.modules[folder + "." + name]
-            delattr(sys.modules[folder], name)
-    gc.collect()
 
 
 def has_run(root: str) -> bool:

@@ -185,9 +185,9 @@ class App:
             count = self._ports.console.read_into(self._typed)
             if not count:
                 return False
-            from node.core.console import Console
+            from node.console.session import Console
 
-            self._console = Console(self._ports.console, self.settings, self.orders, self._typed, count)
+            self._console = Console(self, self._ports.console, self._typed, count)
         return self._console.step()
 
     def configure(self):
@@ -257,7 +257,7 @@ class App:
         self.now_ms = now_ms
         try:
             writing = self._listen()  # first: what was typed shows in this step's sound
-        except OSError:
+        except (OSError, MemoryError):
             writing = False  # a cable is no reason not to sample
         wait = _FOREVER_MS
         gauge = self.gauge

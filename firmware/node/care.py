@@ -35,12 +35,20 @@ class Care:
         day = moment[1] // _DAY_S
         if moment[0] & DATED and day != self._day:
             self._day = day
-            self._begin_day(day)
+            self._begin_day(day, books)
         while self._untold and books.event(*self._untold[0]):
             self._untold.pop(0)
 
-    def _begin_day(self, day):
-        if self._calibration and self._calibration.update(day, self._calibrated):
+    def _last_calibrated(self, books):
+        """The day that the station's data gives, or a later one that a technician's `calibrate` kept."""
+        try:
+            kept = int(books._storage.read("calibrated", 0, 8) or b"0")
+        except (OSError, ValueError):
+            kept = 0
+        return max(kept, self._calibrated or 0) or None
+
+    def _begin_day(self, day, books):
+        if self._calibration and self._calibration.update(day, self._last_calibrated(books)):
             self._untold.append(((Q.CALIBRATION, 0, self._calibration.state),))
         season = hydrology.season(self._seasons, hydrology.month_day(day))
         if self._seasons and season != self._season:

@@ -39,20 +39,6 @@ class Orders:
         self._hour_from = 0  # uptime, and commands carried out since
         self._in_hour = 0
 
-    def state_line(self):
-        app = self._app
-        gauge, survey, settings = app.gauge, app.survey, app.settings
-        if not gauge:
-            return "%s, %d sensors, revision %d" % (M.STATES[survey.state], len(survey.sensors), settings.revision)
-        level = M.REASONS[gauge.reason] if gauge.flag == M.FLAG_MISSING else fixed.text(gauge.level_mm, 3) + " m"
-        state = max(gauge.state, survey.state) if survey else gauge.state
-        season = ""
-        if gauge.in_season():
-            season = ", a season's levels rule: %s m" % " ".join([fixed.text(gauge.limit_mm(i), 3) for i in (1, 2, 3)])
-        return "%s, level %s (q %d, %d outliers), battery %d mV, revision %d%s" % (
-            M.STATES[state], level, gauge.flag, gauge.outliers, gauge.battery_mv, settings.revision, season,
-        )  # fmt: skip
-
     def keep(self, settings, who=CONSOLE, revision=0):
         """Save what was typed, then use it: after a cut the station runs either the old settings or the new.
 

@@ -112,7 +112,7 @@ def test_every_point_decodes_to_the_same_integer(i):
 
 @pytest.mark.parametrize("i", SETTINGS)
 def test_every_setting_decodes_to_the_same_integer_old_and_new(i):
-    key, unit, decimals, _, low, high, _ = S.ROWS[i]
+    key, unit, decimals, _, low, high = S.ROWS[i]
     old, new = pack_of(((M.OLD_SETTING + i, 0, low), (M.NEW_SETTING + i, 0, high)))
     assert (old["n"], new["n"]) == ("old:" + key, "new:" + key)
     assert old.get("u") == new.get("u") == unit

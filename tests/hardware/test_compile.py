@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from hardware.compile import STATIONS, Station, compile_station, shipped
 from hardware.shape import Source, read
 from node.app import App
+from node.console.session import Console
+from node.console.state import state_line
 from node.core import hydrology
 from node.core.measurements import INSTANCE
 from node.core.quantities import POINTS
@@ -35,7 +37,8 @@ def test_each_shipped_station_runs_on_the_firmware(name):
     station = compile_station(name, *WHERE, seed=7)
     app = App(json.loads(json.dumps(station)), ports(station))
     turn(app)
-    assert app.state_line().startswith("normal")
+    console = Console(app, None, bytearray(1), 0)
+    assert state_line(console).startswith("normal")
     assert bool(app.gauge) == ('gives = "level"' in (STATIONS / f"{name}.toml").read_text(encoding="utf-8"))
 
 

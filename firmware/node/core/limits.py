@@ -17,10 +17,10 @@ _WATCHED = (
 
 def _rows(key, unit, decimals, alert, warning, danger, deadband, low, high):
     return (
-        (key + ".alert", unit, decimals, alert, low, high, "alert (waspada) from here"),
-        (key + ".warning", unit, decimals, warning, low, high, "warning (amaran) from here"),
-        (key + ".danger", unit, decimals, danger, low, high, "danger (bahaya) from here"),
-        (key + ".deadband", unit, decimals, deadband, 0, high, "a line is left only this far below it"),
+        (key + ".alert", unit, decimals, alert, low, high),
+        (key + ".warning", unit, decimals, warning, low, high),
+        (key + ".danger", unit, decimals, danger, low, high),
+        (key + ".deadband", unit, decimals, deadband, 0, high),
     )
 
 

@@ -1,7 +1,7 @@
 """The settings of a station, once: console, validation, events and the gateway derive from this table.
 
-A row is (key, unit, decimals, default, low, high, help). Values are integers in 10**-decimals of the unit. Rows are only ever added at the end:
-the index is a setting's id in the journal (`id_of`).
+A row is (key, unit, decimals, default, low, high). Values are integers in 10**-decimals of the unit. Rows are only ever added at the end: the index is a
+setting's id in the journal (`id_of`). What a setting is for is said in `helps_en.SETTINGS`, so that a calm station's heap does not carry it.
 """
 
 import binascii
@@ -10,26 +10,26 @@ import json
 from node.core import fixed, measurements
 
 ROWS = (
-    ("level.alert", "m", 3, 600, -10000, 30000, "alert (waspada), above gauge datum"),
-    ("level.warning", "m", 3, 1000, -10000, 30000, "warning (amaran)"),
-    ("level.danger", "m", 3, 1500, -10000, 30000, "danger (bahaya)"),
-    ("level.deadband", "m", 3, 50, 0, 2000, "a state ends this far below its line"),
-    ("level.on_delay", "s", 0, 0, 0, 3600, "time above a line before it counts"),
-    ("level.off_delay", "s", 0, 120, 0, 3600, "time below before a state ends"),
-    ("level.latched", None, 0, 0, 0, 1, "1: stays until acknowledged"),
-    ("rise.limit", "m", 3, 300, 0, 5000, "alarm on this rise in the window; 0 off"),
-    ("rise.window", "s", 0, 900, 300, 3600, "window of the rise"),
-    ("alarm.shadow", None, 0, 0, 0, 1, "1: decide and report, sound nothing"),
-    ("siren.from", None, 0, 1, 1, 4, "siren from state 1 alert, 2 warning, 3 danger; 4 never"),
-    ("sensor.height", "m", 3, 4500, 0, 30000, "sensor face above gauge datum"),
-    ("sample.interval", "s", 0, 60, 5, 3600, "between samples in state normal"),
-    ("sample.alarm_interval", "s", 0, 15, 2, 3600, "between samples from state alert on"),
-    ("report.interval", "s", 0, 60, 5, 3600, "between reports while normal"),
-    ("alarm.out_of_service", None, 0, 0, 0, 1, "1: measure and report, decide nothing"),
-    ("battery.low", "V", 3, 11500, 0, 30000, "below it, calm stations sample a third as often"),
-    ("power.profile", None, 0, 0, 0, 1, "0: always on, 1: asleep between samples"),
-    ("radio.interval", "s", 0, 3600, 60, 86400, "asleep and calm: how often the radio comes on"),
-    ("siren.current_low", "A", 3, 0, 0, 50000, "a siren that sounds draws more; 0: not measured"),
+    ("level.alert", "m", 3, 600, -10000, 30000),
+    ("level.warning", "m", 3, 1000, -10000, 30000),
+    ("level.danger", "m", 3, 1500, -10000, 30000),
+    ("level.deadband", "m", 3, 50, 0, 2000),
+    ("level.on_delay", "s", 0, 0, 0, 3600),
+    ("level.off_delay", "s", 0, 120, 0, 3600),
+    ("level.latched", None, 0, 0, 0, 1),
+    ("rise.limit", "m", 3, 300, 0, 5000),
+    ("rise.window", "s", 0, 900, 300, 3600),
+    ("alarm.shadow", None, 0, 0, 0, 1),
+    ("siren.from", None, 0, 1, 1, 4),
+    ("sensor.height", "m", 3, 4500, 0, 30000),
+    ("sample.interval", "s", 0, 60, 5, 3600),
+    ("sample.alarm_interval", "s", 0, 15, 2, 3600),
+    ("report.interval", "s", 0, 60, 5, 3600),
+    ("alarm.out_of_service", None, 0, 0, 0, 1),
+    ("battery.low", "V", 3, 11500, 0, 30000),
+    ("power.profile", None, 0, 0, 0, 1),
+    ("radio.interval", "s", 0, 3600, 60, 86400),
+    ("siren.current_low", "A", 3, 0, 0, 50000),
 )
 
 (

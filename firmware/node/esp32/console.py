@@ -1,7 +1,6 @@
 """The technician's cable: the USB serial port that also carries the REPL, without waiting.
 
-One Ctrl-C must not stop a station, so here it is a byte like any other; three in a row, which nobody types by mistake
-and `waspada flash` sends, ask for the REPL (`repl_wanted`).
+Ctrl-C must not stop a station, so here it is a byte like any other. The dialogue sets `repl_wanted`: its `maintenance` asks for the PIN.
 """
 
 import select
@@ -16,7 +15,6 @@ class Console:
     def __init__(self):
         micropython.kbd_intr(-1)
         self.repl_wanted = False
-        self._interrupts = 0
         self._one = bytearray(1)
         self._in = sys.stdin.buffer
         self._out = sys.stdout.buffer
@@ -33,12 +31,8 @@ class Console:
         while count < len(buffer) and self.readable():
             if not self._in.readinto(self._one):  # byte by byte: on the board a longer read waits until it is full
                 break
-            byte = self._one[0]
-            buffer[count] = byte
+            buffer[count] = self._one[0]
             count += 1
-            self._interrupts = self._interrupts + 1 if byte == _CTRL_C else 0
-            if self._interrupts == 3:
-                self.repl_wanted = True
         return count
 
     def write(self, data) -> None:

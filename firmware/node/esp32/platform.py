@@ -20,6 +20,14 @@ class Platform:
         """The least that was free at any look since the boot."""
         return self._low
 
+    def forget(self, name: str) -> None:
+        """The heap gets this module back."""
+        if name in sys.modules:
+            del sys.modules[name]
+            folder, _, last = name.rpartition(".")
+            if folder in sys.modules and hasattr(sys.modules[folder], last):
+                delattr(sys.modules[folder], last)
+
     def traceback(self, error) -> str:
         text = io.StringIO()
         sys.print_exception(error, text)
