@@ -273,11 +273,8 @@ class Station:
     def _fits_the_board(self) -> None:
         needs = memory.mpy_bytes(self.as_data())
         if needs > memory.STOCK_MPY_BYTES and not self.board["psram_kb"]:
-            with_psram = [name for name in boards() if read(BOARDS, name, "board").values.get("psram_kb")]
-            self.source.refuse(("board",), (
-                f"this station loads {needs} bytes of .mpy, past the {memory.STOCK_MPY_BYTES} that a board without PSRAM holds; "
-                f"take one with PSRAM: {', '.join(with_psram)}"
-            ))  # fmt: skip
+            too_much = f"this station loads {needs} bytes of .mpy, past the {memory.STOCK_MPY_BYTES} that a board without PSRAM holds"
+            self.source.refuse(("board",), f"{too_much}; {self._with_psram()}")
 
     # The board's JSON
 
@@ -315,7 +312,13 @@ class Station:
             overrides["lte"] = {**data["lte"], **overrides["lte"]}
         for key, value in overrides.items():
             data[key] = self._settings(value, self.settings) if key == "settings" else value
+        if data["broker"].get("tls") and not self.board["psram_kb"]:
+            self.source.refuse(("board",), f"TLS does not fit the heap of a board without PSRAM; {self._with_psram()}")
         return data
+
+    def _with_psram(self) -> str:
+        names = [name for name in boards() if read(BOARDS, name, "board").values.get("psram_kb")]
+        return f"take one with PSRAM: {', '.join(names)}"
 
 
 def _clash(one: Mapping[str, Any], other: Mapping[str, Any], bus: str) -> str:

@@ -29,7 +29,7 @@ def test_a_modem_s_uart_is_no_bus_of_a_sensor(tmp_path):
 
 def test_ethernet_is_passed_on_where_no_pin_is_taken_twice(tmp_path):
     text = RIVER.replace("board =", 'access = "lan"\nboard =', 1)
-    text = text.replace("pin = 25", "pin = 32").replace("pin = 26", "pin = 33") + PHY
+    text = text.replace("pin = 25", "pin = 13").replace("pin = 26", "pin = 14") + PHY
     station = station_of(text, tmp_path).compiled(*WHERE)
     assert station["access"] == "lan"
     assert station["lan"] == {"mdc": 23, "mdio": 18, "phy_type": "lan8720", "phy_addr": 1}

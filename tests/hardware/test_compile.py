@@ -21,6 +21,7 @@ from simulator.errors import InputError
 from tests.hardware.null_ports import ports, turn
 
 RIVER = (STATIONS / "river_gauge.toml").read_text(encoding="utf-8")
+STOCK = RIVER.replace('"esp32_wrover_devkitc"', '"esp32_devkitc_v4"')
 POLE = (STATIONS / "weather_pole.toml").read_text(encoding="utf-8")
 TIDE = (STATIONS / "tide_gauge.toml").read_text(encoding="utf-8")
 TANK = (STATIONS / "storage_tank.toml").read_text(encoding="utf-8")
@@ -48,7 +49,7 @@ def test_a_river_gauge_compiles_to_the_example_of_the_ports_page():
         "sensors": [{"driver": "a02yyuw", "bus": "uart1", "gives": "level"},
                     {"driver": "battery", "bus": "adc1", "gives": "battery", "ratio_milli": 5700}],
         "settings": {"level.alert": 600, "level.warning": 1000, "level.danger": 1500, "sensor.height": 4500},
-        "pins": {"uart1": {"kind": "uart", "rx": 16, "tx": 17, "baud": 9600, "power": 4},
+        "pins": {"uart1": {"kind": "uart", "rx": 32, "tx": 33, "baud": 9600, "power": 4},
                  "adc1": {"kind": "adc", "pin": 34}, "siren": {"kind": "output", "pin": 25},
                  "strobe": {"kind": "output", "pin": 26}},
         "wifi": {"ssid": "", "key": ""}, "broker": {"host": "", "port": 1883},
@@ -96,7 +97,7 @@ SENSOR = '[[sensors]]\ndriver = "%s"\nbus = "%s"\n'
 # (what the file is, what is replaced, by what, what the sentence says)
 REFUSED = [
     (RIVER, "about =", "abuot =", "unknown key 'abuot'; allowed are about, board"),
-    (RIVER, '"esp32_devkitc_v4"', '"esp8266"', "line 2: no board 'esp8266'; there are esp32_devkitc_v4"),
+    (RIVER, '"esp32_wrover_devkitc"', '"esp8266"', "line 2: no board 'esp8266'; there are esp32_devkitc_v4"),
     (RIVER, "baud = 9600", "boud = 9600", "line 13: unknown key 'boud' in pins.uart1; allowed are kind, rx, tx, baud"),
     (RIVER, "baud = 9600", "baud = 115200", "a02yyuw speaks at 9600 baud, 'uart1' at 115200"),
     (RIVER, '"a02yyuw"', '"hcsr04"', "no driver 'hcsr04'; there are a02yyuw, ads1115"),
@@ -105,10 +106,10 @@ REFUSED = [
     (RIVER, "pin = 26", "pin = 25", "line 26: pins.strobe: pin 25 is used twice, by siren already"),
     (RIVER, "pin = 26", "pin = 6", "pin 6 can't be output"),
     (RIVER, "pin = 26", "pin = 35", "pin 35 can't be output"),
-    (RIVER, "pin = 34", "pin = 13", "pin 13 can't be adc of ESP32-DevKitC V4"),
+    (RIVER, "pin = 34", "pin = 13", "pin 13 can't be adc of ESP32-DevKitC-VE (ESP32-WROVER-E)"),
     (RIVER, 'kind = "adc"', 'kind = "dac"', "no kind 'dac'; there are uart, i2c, onewire, adc"),
     (RIVER, "[pins.strobe]", "[pins.lamp]", "pins names no strobe of kind output"),
-    (RIVER, "[pins.uart1]", "[pins.uart7]", "ESP32-DevKitC V4 (ESP32-WROOM-32E) has uart1, uart2"),
+    (RIVER, "[pins.uart1]", "[pins.uart7]", "ESP32-DevKitC-VE (ESP32-WROVER-E) has uart1, uart2"),
     (RIVER, "ratio_milli = 5700", "ratio_milli = 57", "ratio_milli is 57; allowed are whole numbers from 1000 to 20000"),
     (RIVER, "ratio_milli = 5700", "", "sensors[2] lacks 'ratio_milli'; allowed are whole numbers"),
     (RIVER, '"0.600 m"', '"600 mm"', "level.alert is in m, not mm"),
@@ -144,7 +145,7 @@ REFUSED = [
     (TANK, "max_on_s = 3600", "", "relay lacks 'max_on_s'; allowed are whole numbers from 1 to 86400"),
     (TANK, "[relay]", "[tank]\nheight_mm = 5000\n[relay]", "[tank] is of a level, and no sensor gives one"),
     (RIVER, "[settings]", "[care]\nblanking = 30\n[settings]", "unknown key 'blanking' in care; allowed are blanking_mm"),
-    (RIVER, "[settings]", "[care]\nblanking_mm = 30\n[settings]", "take one with PSRAM"),
+    (STOCK, "[settings]", "[care]\nblanking_mm = 30\n[settings]", "take one with PSRAM"),
     (RIVER, "[sheet]", "rise_median_of = 2\n[sheet]", "rise_median_of is 2; allowed are 1, 3"),
     (TIDE, 'from = "10-15"', 'from = "13-15"', "season 1: 1315 is no month and day"),
     (TIDE, 'alert = "2.400 m"', 'alert = "4 m"', "season 1: levels out of order"),
@@ -305,3 +306,14 @@ def test_a_mutated_station_is_a_sentence_or_a_station_that_starts(data):
 def test_any_text_is_a_sentence_or_a_station(text):
     with pytest.raises(InputError):
         Station(Source(STATIONS / "any.toml", text))
+
+
+def test_tls_is_refused_on_a_board_without_psram(tmp_path):
+    path = tmp_path / "s.toml"
+    path.write_text(STOCK, encoding="utf-8")
+    plain = Station(read(tmp_path, str(path), "station"))
+    assert plain.compiled(*WHERE, broker={"host": "b", "port": 1883})["broker"]["port"] == 1883
+    with pytest.raises(
+        InputError, match="line 2: TLS does not fit the heap of a board without PSRAM; take one with PSRAM: esp32_s3"
+    ):
+        plain.compiled(*WHERE, broker={"host": "b", "port": 8883, "tls": 1})
