@@ -53,8 +53,10 @@ class Faults:
             self._count(0)
         elif self._untold or reset == "watchdog":
             self._count(ends + 1)
-        else:
+        elif ends:
             self._ends = ends
+        else:
+            self._count(0)  # forgiven with an update that was given up (node.core.slots)
         self._app.safe = self._entered = self._ends >= SAFE_FROM
 
     def _count(self, ends):
@@ -148,12 +150,12 @@ class Faults:
         app = self._app
         if app.safe or app.reboot_wanted:
             return
-        app.reboot_wanted = True
         text = ("the station restarts: " + text[23 - _TEXT_MOST :]).encode()[:_TEXT_MOST]
         try:
             app.storage.replace(CRASH, text)
+            app.reboot_wanted = True
         except OSError:
-            self._books.fail()
+            self._books.fail()  # flash that can't count restarts gets none: they might never end
 
 
 def _quiet(app):

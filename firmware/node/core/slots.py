@@ -111,6 +111,14 @@ class State:
             self.news = "rolled_back"
             self.failed = digest
         self.save()
+        self._forgive()
+
+    def _forgive(self):
+        """How a trial ended says nothing of the firmware that runs next: bad ends are counted anew (node.faults)."""
+        try:
+            self._files.replace("ends", b"0")
+        except OSError:
+            pass
 
     def broken(self, slot, digest, sound):
         """`slot` could not even be started. Whether another is to run from the next boot on: of two that both can't, neither is tried again."""
@@ -124,6 +132,7 @@ class State:
         self.mode = NONE
         self.news = "rolled_back"
         self.save()
+        self._forgive()
         return True
 
     def forget(self):
