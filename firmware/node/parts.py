@@ -171,7 +171,7 @@ def _named(found, i):
 def _walk_lasting(app, v):
     """What storage knows of the alarms, so that it is not written again at every wake."""
     kept = app._lasting and app._lasting._kept
-    kept = [v.one(number) for number in (kept or (-1, 0, 0))]
+    kept = [v.one(number) for number in (kept or (-1, 0, 0, 0))]
     if kept[0] >= 0:
         if not app._lasting:
             from node.lasting import Lasting
