@@ -251,6 +251,7 @@ class App:
         """Sample, decide, sound, record, answer the technician. Depends on no network."""
         self._books.uptime.advance(now_ms)
         if self.now_ms < 0:
+            self.now_ms = now_ms  # first: what raises from here on costs this step, and not every step
             self.begin()
             if self._lasting:
                 self._lasting.keep(now_ms)
