@@ -19,6 +19,8 @@ _KEEPALIVE_S = (
 )
 _OPEN_LIMIT_MS = 60000  # the link bounds itself; this is for one that does not, and holds the wait for a calm moment
 _POLL_MS = 20  # a link that is opening, or that took less than it was given, is looked at this often
+_LIVELY_MS = 1000
+_SLOW_POLL_MS = 200
 _HOLD_MS = 5000  # after a boot, wait this long for the retained `committed` before sending what may be kept already
 _AGAIN_MS = 60000  # acknowledged, not committed, and `committed` still comes: send again; doubles to an hour
 _AGAIN_MOST_MS = 3600000
@@ -80,6 +82,7 @@ class Uplink:
         self._urgent_at = -1  # nor before this, with an event to tell
         self._paid_until = 0  # readings sent, at their pace
         self._opened_at = -1
+        self._took_ms = 0  # when the link last took bytes
         self._hold_until = -1  # -1: not yet online; _PASSED: once a boot
         self._told = 0  # settings revision last published on this connection
         self._online = False
@@ -125,7 +128,7 @@ class Uplink:
         if state == 1 or state == _READY:
             if diff(now_ms, self._opened_at) > _OPEN_LIMIT_MS:
                 self._close(now_ms)
-            return _POLL_MS
+            return self._poll_in(now_ms, self._opened_at)
         client = self.client
         if client.state == DOWN and self._opened_at >= 0:
             self._opened_at = -1
@@ -145,10 +148,17 @@ class Uplink:
                 due = self._publish(now_ms)
         finally:  # storage that fails is no reason to miss a ping
             if client.out:
-                client.sent(self._link.send(client.out))
+                count = self._link.send(client.out)
+                if count:
+                    client.sent(count)
+                    self._took_ms = now_ms
         if client.out:
-            return _POLL_MS
+            return self._poll_in(now_ms, self._took_ms)
         return wait if wait < due else due
+
+    def _poll_in(self, now_ms, since_ms):
+        """A link that has not moved for a second is looked at less often: a dead one would be asked for its whole time out."""
+        return _POLL_MS if 0 <= diff(now_ms, since_ms) < _LIVELY_MS else _SLOW_POLL_MS
 
     def _retry_in(self, now_ms):
         at = self._retry_at
@@ -314,7 +324,7 @@ class Uplink:
                 stream = STREAMS.index(message["stream"])
                 self._ask(stream, _whole(message["boot"]), _whole(message["from"]), _whole(message["to"]))
         # RuntimeError is CPython's answer to [[[[[[[[ and so on.
-        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError):
             self.refused += 1
 
     def reply(self, payload):
