@@ -237,7 +237,8 @@ class Updating:
             state.confirm()
             return 1
         up_ms = diff(now_ms, self._since_ms)
-        if up_ms >= LONGEST_MS and (self._quiet() or up_ms >= 2 * LONGEST_MS):
+        longest_ms = max(LONGEST_MS, (SAMPLES + 1) * self._app.interval_ms)
+        if up_ms >= longest_ms and (self._quiet() or up_ms >= 2 * longest_ms):
             state.end(binascii.hexlify(self._kept(self._slots.running)[0]).decode()[:16])
             self._restart()
         return _LOOK_MS
