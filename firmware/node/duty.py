@@ -116,13 +116,16 @@ class Duty:
         if self._books.uptime.seconds < _AWAKE_S or self._typing(now_ms):
             return True
         update = app.update
-        if update and (update.trying or update._fetch or update._offer or update._over):
-            return True
-        if app._networking and app._networking.left_s() > 0:
+        if self._on_trial() or update and (update._offer or update._over):
             return True
         if app.safe or (app._faults and self._books.uptime.seconds < _TRIED_S):
             return True
         return bool(app._care and app._care._untold)
+
+    def _on_trial(self):
+        """Firmware, or a network, that has yet to prove itself."""
+        app = self._app
+        return bool((app.update and app.update.trying) or (app._networking and app._networking.left_s() > 0))
 
     def _holds(self, survey):
         """A relay that is on wants its output, and days of panels are more than RTC memory holds."""
@@ -147,7 +150,7 @@ class Duty:
         news = app.logs[journal.EVENT].seq > self.told
         if self._battery_below(_RESERVE_MV):
             return news and self.alarmed
-        if news or self.alarmed:
+        if news or self.alarmed or self._on_trial():
             return True
         half = app.interval_ms // 2000  # with the sample that is nearest
         if self.interval_s() * 1000 < app.interval_ms:
@@ -167,6 +170,9 @@ class Duty:
             uplink._retry_at = uplink._urgent_at = -1  # the pace is set here
         wait = uplink.step(now_ms, calm)
         seen = (tuple(uplink.mark), tuple(uplink._acked_key), uplink.client.state, uplink.client.in_flight)
+        fetch = app.update and app.update._fetch
+        if fetch:
+            seen += (fetch.authentic, fetch._index, fetch._asked, fetch._hashed)
         if seen != self._seen:
             self._seen = seen
             self._moved_ms = now_ms
@@ -176,7 +182,7 @@ class Duty:
                 self._left(now_ms)
             wait = _POLL_MS
         elif self._settled(uplink):
-            if self._may_go():
+            if self._may_go(gone):
                 left = 0 if self._committed(uplink) else _LINGER_MS - gone
                 if getattr(app._ports.clock, "loose", False):
                     left = _TIME_MS - gone
@@ -184,13 +190,14 @@ class Duty:
                 if left <= 0:
                     self._leave(now_ms)
                 wait = min(wait, max(left, _POLL_MS))
-        elif gone > _GIVE_UP_MS and (not self.alarmed or self._battery_below(_RESERVE_MV)):
+        elif gone > _GIVE_UP_MS and not self._on_trial() and (not self.alarmed or self._battery_below(_RESERVE_MV)):
             self._give_up(now_ms)
         return min(wait, _STEP_MS)
 
-    def _may_go(self):
+    def _may_go(self, gone):
+        """A fetch that nobody serves keeps no station awake: it goes on with the next time of the radio, from where its files end."""
         update = self._app.update
-        if update and (update.trying or update._fetch or update._offer):
+        if self._on_trial() or update and (update._offer or update._fetch and gone <= _GIVE_UP_MS):
             return False
         return not self.alarmed or self._battery_below(_RESERVE_MV)
 
