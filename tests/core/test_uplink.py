@@ -491,7 +491,7 @@ def test_a_line_that_is_no_good_is_tried_again_ever_more_rarely(mode):
     node.broker.open = lambda: (times.append(node.t), opened())
     node.run(3600000)
     waits = [later - earlier for earlier, later in pairwise(times)]
-    attempt_ms = {"refuses": 40, "never": 60100, "silent": 20100}[mode]
+    attempt_ms = {"refuses": 40, "never": 60300, "silent": 20100}[mode]
     for attempt, wait in enumerate(waits):
         most = min(1000 << min(attempt, 7), backoff.MOST_MS)
         assert most // 2 <= wait <= most + attempt_ms
