@@ -57,6 +57,7 @@ class Desk(station_desk.Desk):
     def leave(self, seconds):
         """Nobody types for so long."""
         self.run(seconds * 1000)
+        self.app.step(self.now)
 
     def sit(self):
         """The console as it is, loaded by the first byte."""

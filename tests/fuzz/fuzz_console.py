@@ -10,10 +10,23 @@ chooses the chunks, whether storage works and whether there is a PIN.
 from tests.fuzz.start import fuzz, instrumented
 
 with instrumented("node"):
+    from node.console.session import ANY_KEY, Console
     from node.core import settings as S
     from tests.core.console_desk import WAITING_MOST, Desk
 
 PIN = "4711"
+
+
+ended: list = []  # answers that a key ended: which words it cost depends on when it came
+_interrupt = Console._interrupt
+
+
+def _noted(console):
+    ended.append(console)
+    _interrupt(console)
+
+
+Console._interrupt = _noted
 
 
 class Cable:
@@ -42,14 +55,14 @@ def talk(typed: bytes, chunk: int, works: bool, guarded: bool) -> tuple:
     cable = app._ports.console = Cable(typed, chunk)
     desk.storage.writes_fail = not works
     left = 60_000
-    ended = False  # what a key ends depends on when it comes
+    ended.clear()
     while app._listen() or cable.typed:
         console = app._console
-        ended |= console.endless
         assert len(console._out) <= WAITING_MOST, "more than a board's heap should hold"
         left -= 1
-        if console.endless and not cable.typed:
+        if console.endless == ANY_KEY and not cable.typed:
             cable.typed = b"\x15"
+            ended.append(console)
         assert left, "it never ends"
     assert app.defects == 0, bytes(cable.said)
     values = settings.values
@@ -64,7 +77,7 @@ def talk(typed: bytes, chunk: int, works: bool, guarded: bool) -> tuple:
     if works and settings.revision > 1:
         desk.boot()
         assert desk.app.settings.values == values
-    return ended, bytes(cable.said), list(values), sorted(settings.staged.items()), settings.revision
+    return bool(ended), bytes(cable.said), list(values), sorted(settings.staged.items()), settings.revision
 
 
 def check(data: bytes):

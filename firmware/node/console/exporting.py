@@ -2,6 +2,7 @@
 
 import binascii
 
+from node.console import session
 from node.core import fixed, journal
 
 _KINDS = ("readings", "events")  # as their streams
@@ -25,7 +26,7 @@ def answer_export(console, typed):
         answer = _records(console, kind, boot, seq)
     else:
         console.usage("export")
-    console.endless = True
+    console.endless = session.A_BYTE_THAT_FORGETS
     for line in answer:
         console.use()
         yield sealed(line)

@@ -1,6 +1,6 @@
 """The journal's newest records in words: `log`."""
 
-from node.console import dates
+from node.console import dates, session
 from node.core import fixed, journal, senml
 from node.core import measurements as M
 
@@ -21,7 +21,7 @@ def answer_log(console, typed):
     logs = console.app.logs
     if not logs:
         raise OSError("no journal")
-    console.endless = True
+    console.endless = session.A_BYTE_THAT_FORGETS
     log = logs[stream]
     cursor = journal.Cursor(log)
     if log.seq >= count:

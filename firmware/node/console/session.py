@@ -45,6 +45,10 @@ machine entry 0 [off]
 """
 
 
+ANY_KEY = 1
+A_BYTE_THAT_FORGETS = 2
+
+
 class Answer(Exception):
     """Ends an answer that is no success: (code for programs, text)."""
 
@@ -59,7 +63,7 @@ class Console:
         self.heard = 0  # bytes in all
         self.user = False  # somebody gave the PIN
         self.language = ""  # not yet known
-        self.endless = False  # the answer goes on until a key is pressed
+        self.endless = 0  # what ends the answer: ANY_KEY, or A_BYTE_THAT_FORGETS
         self.proposed_height = None  # what `calibrate` staged
         self._table = None
         self._group = ""
@@ -103,7 +107,7 @@ class Console:
         """Take bytes and answer, as long as the cable has room. True: an answer is under way."""
         while len(self._out) <= _WAITING_MOST:
             if self._answer:
-                if self.endless and self._taken < self._arrived:
+                if self.endless and self._taken < self._arrived and self._ends(self._input[self._taken]):
                     self._interrupt()
                 elif not self._go_on():
                     return True
@@ -121,8 +125,9 @@ class Console:
         return byte
 
     def use(self):
-        """Somebody is there."""
+        """Somebody is there, again perhaps."""
         self._used_s = self.uptime_s()
+        self._closing = False
 
     def _take(self, byte):
         self._last = byte
@@ -144,6 +149,9 @@ class Console:
         elif what == FORGET:
             self._out += b"= ready\r\n" if self.machine else b"\r\n" + PROMPT
 
+    def _ends(self, byte):
+        return self.endless == ANY_KEY or byte == 3 or byte == 21
+
     def _interrupt(self):
         """A key ends what goes on for ever. It is no part of the next line, but the byte that forgets is heard."""
         byte = self._next()
@@ -159,7 +167,7 @@ class Console:
         if self._answer:
             self._answer.close()
         self._answer = None
-        self.endless = False
+        self.endless = 0
 
     # Answers
 
@@ -168,7 +176,7 @@ class Console:
         typed = line.split()
         if not typed:
             return None
-        self.endless = False
+        self.endless = 0
         return self._run(typed)
 
     def _run(self, typed):
@@ -217,7 +225,7 @@ class Console:
 
     def _end(self, code):
         self._answer = None
-        self.endless = False
+        self.endless = 0
         self._out += b"= %s\r\n" % code.encode() if self.machine else PROMPT
 
     def usage(self, command):

@@ -1,5 +1,6 @@
 """The level as it is measured: `level`, and `calibrate` against a staff. A sample comes sooner while somebody watches a calm river."""
 
+from node.console.session import ANY_KEY
 from node.console.state import level_text, state_word
 from node.core import fixed, units
 from node.core import settings as S
@@ -36,7 +37,7 @@ def answer_level(console, typed):
     if len(typed) > 2 or (len(typed) == 2 and not (typed[1].isdigit() and 0 < int(typed[1]) < _SAMPLES_MOST)):
         console.usage("level")
     left = int(typed[1]) if len(typed) == 2 else -1
-    console.endless = True
+    console.endless = ANY_KEY
     if not console.machine:
         yield _line(console, gauge)
         yield console.word("any key")
@@ -66,7 +67,7 @@ def answer_calibrate(console, typed):
     gauge = _gauge(console)
     app, settings = console.app, console.settings
     staff = units.parse(_STAFF, typed[1], typed[2] if len(typed) == 3 else None)
-    console.endless = True
+    console.endless = ANY_KEY
     yield console.word("measuring") % _BURSTS
     seen = gauge.last_sample_ms
     until_s = console.uptime_s() + _FEWEST_S
@@ -83,7 +84,7 @@ def answer_calibrate(console, typed):
             heights.append(settings.get(S.SENSOR_HEIGHT) + staff - gauge.level_mm)
             console.use()
             yield _line(console, gauge)
-    console.endless = False
+    console.endless = 0
     heights.sort()
     spread = heights[-1] - heights[0]
     if spread > _SPREAD_MM:
