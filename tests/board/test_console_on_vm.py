@@ -59,13 +59,14 @@ def test_a_technician_lowers_the_danger_level_and_the_siren_goes_on_there(board,
     while not siren_is_on(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    shown = waspada("console", board.port, "--script", "-", "--json", stdin="show\n")
+    shown = waspada("console", board.port, "--script", "-", "--json", stdin="status\nshow\n")
     assert shown.returncode == 0, shown.stderr
     result = json.loads(shown.stdout.splitlines()[-1])
     assert result["refused"] is None
-    answer = result["dialogue"][0]["answer"]
-    assert answer[0].startswith("danger, level 0.32 m")
-    assert "level.danger 0.3 m" in answer
+    status, show = (each["answer"] for each in result["dialogue"])
+    assert "state danger" in status
+    assert any(line.startswith("level 0.32 m") for line in status)
+    assert "level.danger 0.3 m" in show
     assert board.starts == 1
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from node.core import trial
+from node.core import journal, trial
 from node.core.slots import COST
 from tests.core.failing_platform import Platform
+from tests.core.failing_storage import Storage
 from tests.core.release_desk import Release
 from tests.core.station_desk import Desk, broken
 from tests.core.test_app import DANGER_MM, MINUTE, NORMAL_MM, calm
@@ -209,3 +210,41 @@ def test_segments_of_another_layout_are_passed_over_and_the_boots_go_on(stream):
     desk.run(5 * MINUTE)
     assert desk.app.logs[0].boot == boot + 1
     assert len(desk.records(0)) >= 4
+
+
+def test_a_journal_that_is_harmed_all_over_is_looked_through_in_small_steps():
+    storage = Storage()
+    log = journal.Log(storage, "readings", 1, 1024, 40)
+    for i in range(1500):
+        log.append(1, 1_600_000_000 + i, 0, [(0, 1, i)])
+    for number in range(log.first, log.last + 1):
+        name = log._name(number)
+        head = storage.files[name][: journal.HEADER_SIZE]
+        storage.files[name] = head + bytes(len(storage.files[name]) - journal.HEADER_SIZE)
+    again = journal.Log(storage, "readings", 2, 1024, 40)
+    again.append(1, 1_700_000_000, 0, [(0, 1, 7)])
+    cursor = journal.Cursor(again, 4)
+    looks = 0
+    before = again.damaged
+    while not (at := cursor.peek()):
+        assert cursor.more
+        assert again.damaged - before <= 5
+        before = again.damaged
+        looks += 1
+    assert (at[0], journal.seq_of(at[3])) == (2, 1)
+    assert looks >= 5
+    assert [lost[0] for lost in again.given_up] == [1], "what is gone is declared"
+
+
+def test_what_a_gateway_asks_of_a_harmed_journal_is_sent_or_declared_and_all_else_arrives():
+    desk = calm(minutes=180)
+    for name in list(desk.storage.files):
+        if name.startswith("readings"):
+            data = desk.storage.files[name]
+            desk.storage.files[name] = data[:300] + bytes(200) + data[500:]
+    desk.broker.mode = "up"
+    desk.boot()
+    desk.run(30 * MINUTE)
+    sent = set(desk.broker.keys("readings"))
+    kept = {(record.boot, record.seq) for record in desk.records(0)}
+    assert kept <= sent
