@@ -169,10 +169,9 @@ class Duty:
             self._seen = None
             uplink._retry_at = uplink._urgent_at = -1  # the pace is set here
         wait = uplink.step(now_ms, calm)
-        seen = (tuple(uplink.mark), tuple(uplink._acked_key), uplink.client.state, uplink.client.in_flight)
         fetch = app.update and app.update._fetch
-        if fetch:
-            seen += (fetch.authentic, fetch._index, fetch._asked, fetch._hashed)
+        part = (fetch.authentic, fetch._index, fetch._asked, fetch._hashed) if fetch else None
+        seen = (tuple(uplink.mark), tuple(uplink._acked_key), uplink.client.state, uplink.client.in_flight, part)
         if seen != self._seen:
             self._seen = seen
             self._moved_ms = now_ms

@@ -7,7 +7,7 @@ class Gaps:
     """`asked` of an uplink: [stream, boot, next, to] each; `send(now_ms, stream, at)` and `declare` are the uplink's."""
 
     def __init__(self, logs, asked, mark, send, declare):
-        self._cursors = [Cursor(log) for log in logs]
+        self._cursors = [Cursor(log, 4) for log in logs]
         self._asked = asked
         self._mark = mark
         self._send = send
@@ -30,6 +30,8 @@ class Gaps:
                 cursor.seek(boot, first)
                 self._asking = asked
             at = cursor.peek()
+            if cursor.more:
+                return
             key = (at[0], seq_of(at[3])) if at else (boot, last + 1)
             if key > (boot, last):
                 self._asked.pop(0)

@@ -59,7 +59,7 @@ class Uplink:
         self._settings = settings
         self._when = when
         self._declare = declare
-        self._next = [Cursor(log) for log in logs]
+        self._next = [Cursor(log, 4) for log in logs]
         self._gaps = None  # answers what is asked for
         will = (
             self._root + "status",
@@ -252,7 +252,8 @@ class Uplink:
         cursor = self._next[stream]
         at = cursor.peek()
         if not at:
-            self._through[stream] = seq
+            if not cursor.more:
+                self._through[stream] = seq
             return False
         try:
             if not self._send(now_ms, stream, at):

@@ -298,17 +298,21 @@ class Log:
 
 
 class Cursor:
-    """Reads a log from its oldest record on."""
+    """Reads a log from its oldest record on, and through so many harmed places at once: a whole journal of them takes a minute."""
 
-    def __init__(self, log):
+    def __init__(self, log, harmed_most=1 << 20):
         self._log = log
+        self._harmed_most = harmed_most
         self._number = 0
         self._offset = 0  # 0: the segment is yet to be opened
         self._head = None
+        self.more = False  # `peek` has found nothing so far, and has not seen all
 
     def peek(self):
-        """(boot, prev_boot, prev_seq, record) at the cursor, None when all has been read."""
+        """(boot, prev_boot, prev_seq, record) at the cursor; None when all has been read, or for now (`more`)."""
         log = self._log
+        harmed = log.damaged + self._harmed_most
+        self.more = False
         while log.last:
             if self._number < log.first:
                 self._number = log.first
@@ -330,6 +334,9 @@ class Cursor:
                 return None
             self._number += 1
             self._offset = 0
+            if log.damaged >= harmed:
+                self.more = True
+                return None
         return None
 
     def advance(self, record):
