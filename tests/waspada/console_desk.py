@@ -1,0 +1,138 @@
+"""A station at the other end of a cable: the real App on fake ports, its time turned by a thread, behind a socket (`socket://`) or a pseudo-terminal."""
+
+import contextlib
+import io
+import json
+import os
+import select
+import socket
+import threading
+from types import SimpleNamespace
+
+from node.core import pin as kept_pin
+from tests.core.station_desk import Desk
+from waspada import cli
+
+PIN = "428716"
+STEP_MS = 20  # of the station's time, in each turn
+
+
+class Cable:
+    """`port` is what to open; use as a context. `spoil(data)` changes what the station says on its way; `cut_after` pulls the cable after so many bytes."""
+
+    def __init__(self, pin=None, spoil=None, cut_after=None, silent=0, greeting=b"", before=lambda desk: None, **desk):
+        self.desk = Desk(**desk)
+        if pin:
+            self.desk.storage.files["pin"] = bytearray(kept_pin.encode(pin, b"0123456789abcdef", 20))
+        before(self.desk)
+        self.heard = b""
+        self.said = 0
+        self.cut_after = cut_after
+        self._spoil = spoil or (lambda data: data)
+        self._silent = silent  # so many bytes are slept through
+        self._greeting = greeting
+        self._stop = threading.Event()
+        self._problems = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.settimeout(0.01)
+        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self._server.close()
+        if self._problems:
+            raise self._problems[0]
+
+    def _run(self):
+        try:
+            while not self._stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    connection, _ = self._server.accept()
+                    with connection:
+                        self._serve(connection)
+        except Exception as error:
+            self._problems.append(error)
+
+    def _serve(self, connection):
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(self._greeting)
+            while not self._stop.is_set():
+                if select.select([connection], [], [], 0.001)[0]:
+                    data = connection.recv(4096)
+                    if not data:
+                        return
+                    self.heard += data
+                    slept, self._silent = min(len(data), self._silent), max(0, self._silent - len(data))
+                    self.desk.console.typed += data[slept:]
+                self.desk.run(STEP_MS)
+                said = bytes(self.desk.console.said)
+                self.desk.console.said.clear()
+                if said:
+                    self.said += len(said)
+                    if self.cut_after is not None and self.said > self.cut_after:
+                        connection.sendall(said[: len(said) // 2])
+                        self.cut_after = None
+                        return
+                    connection.sendall(self._spoil(said))
+
+
+class Peer:
+    """Something at a port that is no station: `answer(heard)` is what it says."""
+
+    def __init__(self, answer):
+        self._answer = answer
+        self._stop = threading.Event()
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.settimeout(0.01)
+        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        self._server.close()
+
+    def _run(self):
+        while not self._stop.is_set():
+            with contextlib.suppress(TimeoutError, ConnectionError):
+                connection, _ = self._server.accept()
+                with connection:
+                    connection.settimeout(0.01)
+                    while not self._stop.is_set():
+                        with contextlib.suppress(TimeoutError):
+                            data = connection.recv(4096)
+                            if not data:
+                                break
+                            connection.sendall(self._answer(data))
+
+
+def console(*words, stdin="", environment=None, monkeypatch=None):
+    """`waspada console` in this process: code, out, err, and the JSON object of the last line."""
+    out, err = io.StringIO(), io.StringIO()
+    before = dict(os.environ)
+    os.environ.update(environment or {})
+    import sys
+
+    keyboard = sys.stdin
+    sys.stdin = io.StringIO(stdin)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = cli.main(["console", *map(str, words)])
+    finally:
+        sys.stdin = keyboard
+        os.environ.clear()
+        os.environ.update(before)
+    last = out.getvalue().splitlines()[-1:] if "--json" in words else []
+    return SimpleNamespace(
+        code=code, out=out.getvalue(), err=err.getvalue(), json=json.loads(last[0]) if last else None
+    )
