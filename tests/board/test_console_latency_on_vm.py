@@ -118,3 +118,57 @@ def test_noise_a_megabyte_and_a_second_tool_stop_no_sample(board):
         os.close(fd)
         if other >= 0:
             os.close(other)
+
+
+def test_a_board_with_a_pin_opens_its_prompt_to_nobody_else(tmp_path):
+    from node.core import pin
+
+    describe(tmp_path)
+    for name in ("boot.py", "main.py"):
+        (tmp_path / name).write_bytes((ROOT / "firmware" / name).read_bytes())
+    (tmp_path / "pin").write_bytes(pin.encode("471108", bytes(range(16)), 2000))
+    with PtyBoard(tmp_path, environment()) as board:
+        fd = os.open(board.port, os.O_RDWR | os.O_NOCTTY)
+        try:
+            os.write(fd, b"\x15")
+            until(fd, lambda data: data.endswith(b"\r\n> "), 30)
+            os.write(fd, b"\r\x02\x03\x03\x03")
+            until(fd, lambda data: b"login PIN first" in data and data.endswith(b"\n> "))
+            os.write(fd, b"login 471108\r")
+            until(fd, lambda data: data.endswith(b"logged in\r\n> "))
+            os.write(fd, b"maintenance\r")
+            said, _ = until(fd, lambda data: b"the station is stopped" in data and data.endswith(b">>> "), 30)
+        finally:
+            os.close(fd)
+        assert b"mpremote may come" in said
+        assert b"471108" not in said
+        assert board.starts == 2
+
+
+def test_the_pin_beside_the_data_folder_is_found_on_littlefs():
+    from tests import vm64
+
+    script = """
+import os
+class Flash:
+    def __init__(self):
+        self.data = bytearray(64 * 4096)
+    def readblocks(self, number, buffer, offset=0):
+        at = number * 4096 + offset
+        buffer[:] = self.data[at : at + len(buffer)]
+    def writeblocks(self, number, buffer, offset=0):
+        at = number * 4096 + offset
+        self.data[at : at + len(buffer)] = buffer
+    def ioctl(self, what, _):
+        return 64 if what == 4 else 4096 if what == 5 else 0
+flash = Flash()
+os.VfsLfs2.mkfs(flash)
+os.mount(os.VfsLfs2(flash), "/flash")
+os.chdir("/flash")
+with open("pin", "w") as file:
+    file.write("here")
+from node.esp32.storage import Storage
+storage = Storage("data")
+print(storage.read("../pin", 0, 200), storage.read("pin", 0, 200))
+"""
+    assert vm64.run(script) == "b'here' b''\n"
