@@ -199,22 +199,24 @@ class Orders:
         if self._in_hour >= _IN_HOUR_MOST:
             return "more than %d commands in an hour" % _IN_HOUR_MOST
         self._in_hour += 1
-        digits = b"%d" % counter
-        self._app.storage.replace(_COUNTER_FILE, b"%08x %s" % (binascii.crc32(digits) & 0xFFFFFFFF, digits))
+        self._keep_counter(b"%d" % counter)
         self._counter = counter
         return None
 
+    def _keep_counter(self, digits):
+        self._app.storage.replace(_COUNTER_FILE, b"%08x %s" % (binascii.crc32(digits) & 0xFFFFFFFF, digits))
+
     def _recall_counter(self, seconds):
         """Damaged, it says nothing of what was used; but whatever was said before now expires within a day."""
-        kept = self._app.storage.read(_COUNTER_FILE, 0, 24)
-        digits = kept[9:]
-        if not kept:
-            self._counter = 0
-        elif kept[:9] == b"%08x " % (binascii.crc32(digits) & 0xFFFFFFFF) and digits.isdigit():
-            self._counter = int(digits)
-        else:
-            self._counter = 0
-            self._sure_from = seconds + _AHEAD_MOST_S
+        kept = self._app.storage.read(_COUNTER_FILE, 0, 40)
+        digits, _, from_s = str(kept[9:], "ascii", "ignore").partition(" ")
+        if kept and (kept[:9] != b"%08x " % (binascii.crc32(kept[9:]) & 0xFFFFFFFF) or not digits.isdigit()):
+            digits, from_s = "0", str(seconds + _AHEAD_MOST_S)
+            self._keep_counter(
+                (digits + " " + from_s).encode()
+            )  # else each boot, and each wake, would begin that day anew
+        self._counter = int(digits or "0")
+        self._sure_from = int(from_s) if from_s.isdigit() else 0
 
     def _carry_out(self, do, number):
         app = self._app

@@ -4,12 +4,14 @@ import pytest
 
 from node.core import journal, trial
 from node.core.slots import COST
+from tests import vm64
 from tests.core.failing_platform import Platform
 from tests.core.failing_storage import Storage
 from tests.core.release_desk import Release
 from tests.core.station_desk import Desk, broken
 from tests.core.test_app import DANGER_MM, MINUTE, NORMAL_MM, calm
 from tests.core.test_frozen import SLEEPY, Bed
+from tests.core.test_orders import command, online
 from tests.core.test_self_care import defect, stood
 from tests.core.test_updating import NEW, OLD, District, confirmed
 
@@ -248,3 +250,43 @@ def test_what_a_gateway_asks_of_a_harmed_journal_is_sent_or_declared_and_all_els
     sent = set(desk.broker.keys("readings"))
     kept = {(record.boot, record.seq) for record in desk.records(0)}
     assert kept <= sent
+
+
+def test_a_damaged_counter_locks_nobody_out_for_longer_than_a_day_however_often_the_station_boots():
+    desk = online()
+    desk.storage.files["counter"] = b"00000000 77"
+    results = []
+    for hour in range(26):
+        desk.boot()
+        desk.run(2 * MINUTE)
+        results.append(command(desk, 100 + hour, "status", expires_in_s=1800)[-1]["result"])
+        desk.run(58 * MINUTE)
+    assert set(results[:23]) == {"refused"}
+    assert results[-1] == "done"
+
+
+CRASHED = r"""
+from node.faults import Faults
+class Anything: pass
+app, books, ports = Anything(), Anything(), Anything()
+files = {"crash": b"caf\xc3", "ends": b""}
+class Storage:
+    def read(self, name, offset, count): return files.get(name, b"")
+    def size(self, name): return len(files.get(name, b""))
+    def replace(self, name, data): files[name] = data
+    def remove(self, name): del files[name]
+app.storage = Storage()
+said = []
+books.tell = lambda text, *_: said.append(text) or True
+books.uptime = Anything()
+books.uptime.seconds = 1
+faults = Faults(app, books, ports)
+faults.begin("soft")
+faults.step(0)
+print(said, sorted(files))
+"""
+
+
+@pytest.mark.vm
+def test_a_crash_that_was_cut_off_within_a_letter_is_told_on_the_board_too():
+    assert vm64.run(CRASHED) == "['caf?'] ['ends']\n"
