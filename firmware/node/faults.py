@@ -73,7 +73,7 @@ class Faults:
     def step(self, now_ms):
         """After every measuring: tell what is to be told, let go what is over."""
         app, books = self._app, self._books
-        if self._untold and books.tell(str(self._untold, "utf-8", "ignore"), (H.CRASH, 0)):
+        if self._untold and books.tell("".join([chr(i) if i < 128 else "?" for i in self._untold]), (H.CRASH, 0)):
             self._untold = b""
             try:
                 app.storage.remove(CRASH)

@@ -209,13 +209,11 @@ class Orders:
     def _recall_counter(self, seconds):
         """Damaged, it says nothing of what was used; but whatever was said before now expires within a day."""
         kept = self._app.storage.read(_COUNTER_FILE, 0, 40)
-        digits, _, from_s = str(kept[9:], "ascii", "ignore").partition(" ")
+        digits, _, from_s = kept[9:].partition(b" ")
         if kept and (kept[:9] != b"%08x " % (binascii.crc32(kept[9:]) & 0xFFFFFFFF) or not digits.isdigit()):
-            digits, from_s = "0", str(seconds + _AHEAD_MOST_S)
-            self._keep_counter(
-                (digits + " " + from_s).encode()
-            )  # else each boot, and each wake, would begin that day anew
-        self._counter = int(digits or "0")
+            digits, from_s = b"0", b"%d" % (seconds + _AHEAD_MOST_S)
+            self._keep_counter(b"0 " + from_s)  # else each boot, and each wake, would begin that day anew
+        self._counter = int(digits or b"0")
         self._sure_from = int(from_s) if from_s.isdigit() else 0
 
     def _carry_out(self, do, number):
