@@ -8,6 +8,7 @@ from node.core.measurements import FLAG_FAIL, NEW_SETTING
 from node.core.upkeep import Calibration, Fouling
 
 _DAY_S = 86400
+_NEAR_DAYS = 14
 
 
 class Care:
@@ -52,8 +53,24 @@ class Care:
             self._untold.append(((Q.CALIBRATION, 0, self._calibration.state),))
         season = hydrology.season(self._seasons, hydrology.month_day(day))
         if self._seasons and season != self._season:
-            if season >= 0 or self._season >= 0:
-                self._gauge.use_season(self._seasons[season] if season >= 0 else None)
+            row = self._seasons[season] if season >= 0 else None
+            if self._is_hearsay(books, day) and self._raises(row):
+                self._day = -1  # a time server can lie: what would silence a siren waits until the gateway agrees
+                return
+            if row or self._season >= 0:
+                self._gauge.use_season(row)
             self._season = season
             levels = [(NEW_SETTING + S.LEVEL_ALERT + i, 0, self._gauge.limit_mm(i + 1)) for i in range(3)]
             self._untold.append([(Q.SEASON, 0, season + 1)] + levels)
+
+    def _is_hearsay(self, books, day):
+        """A date that the gateway has not vouched for, nor for one of the days before it."""
+        return books._judges and not books._clock.vouched and not 0 <= day - books._kept_s // _DAY_S <= _NEAR_DAYS
+
+    def _raises(self, row):
+        """Whether any of its levels is above what is in force."""
+        gauge = self._gauge
+        for i in range(3):
+            if (row[2 + i] if row else gauge._settings.get(S.LEVEL_ALERT + i)) > gauge.limit_mm(i + 1):
+                return True
+        return False

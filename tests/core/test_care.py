@@ -315,3 +315,38 @@ def test_air_temperature_corrects_a_ranger_that_assumes_one():
     air.answers = [OSError]
     desk.run(10 * MINUTE)
     assert desk.app.gauge.level_mm == corrected
+
+
+def test_a_date_that_only_a_time_server_says_raises_no_level_until_the_gateway_agrees():
+    desk = Cared({"seasons": [[601, 831, 2000, 2500, 3000], [1201, 1231, 400, 500, 550]]}, on(2026, 5, 31, 23))
+    clock = desk.app._books._clock
+    clock.vouched, clock.doubted_s, clock.source, clock.doubts = False, 0, 0, lambda: 0
+    desk.app._books._judges = True
+    desk.run(3 * HOUR)
+    assert desk.limits() == OWN, "a lie about the month silences nothing"
+    clock.vouched = True
+    desk.run(2 * HOUR)
+    assert desk.limits() == (2000, 2500, 3000)
+    clock.vouched = False
+    desk.unix += 200 * DAY
+    desk.run(2 * HOUR)
+    assert desk.limits() == (400, 500, 550), "an earlier siren needs nobody's word"
+    desk.unix += 30 * DAY
+    desk.run(2 * HOUR)
+    assert desk.limits() == (400, 500, 550)
+    clock.vouched = True
+    desk.run(2 * HOUR)
+    assert desk.limits() == OWN
+
+
+def test_a_reset_during_an_outage_leaves_a_season_as_it_was():
+    desk = Cared({"seasons": [[601, 831, 2000, 2500, 3000]]}, on(2026, 6, 10))
+    desk.app._books._judges = True
+    clock = desk.app._books._clock
+    clock.vouched, clock.doubted_s, clock.source, clock.doubts = False, 0, 0, lambda: 0
+    desk.app._books._kept_s = on(2026, 6, 8) // 1000
+    desk.app._care._day = -1
+    desk.app._care._gauge.use_season(None)
+    desk.app._care._season = -2
+    desk.run(2 * HOUR)
+    assert desk.limits() == (2000, 2500, 3000)
