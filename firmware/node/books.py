@@ -7,6 +7,7 @@ from node.core.clock import Uptime
 _BOOT_FILE = "boot"
 _CLOCK_FILE = "clock"  # the newest time that the gateway vouched for, seconds since 1970
 _DAY_S = 86400
+_FULL = 28  # ENOSPC, which this errno has no name for
 _DOUBT_EVERY_S = 21600  # a server that goes on lying is told of so often
 _WRONG_MS = 60000  # a correction back by more than this says that the time before was wrong: it is not held on to
 _TEXT_MOST = 300
@@ -54,7 +55,13 @@ class Books:
         """Recover the journal and give this boot its number. False when storage does not answer."""
         try:
             logs = journal.open_logs(self._storage, 0)
-            _count_boot(self._storage, logs)
+            try:
+                _count_boot(self._storage, logs)
+            except OSError as error:
+                if error.errno != _FULL or logs[0].first >= logs[0].last:
+                    raise
+                logs[0]._give_up_oldest()  # else nothing would be sent, nothing committed, and nothing ever freed
+                _count_boot(self._storage, logs)
         except OSError:
             self.fail()
             return False

@@ -290,3 +290,26 @@ print(said, sorted(files))
 @pytest.mark.vm
 def test_a_crash_that_was_cut_off_within_a_letter_is_told_on_the_board_too():
     assert vm64.run(CRASHED) == "['caf?'] ['ends']\n"
+
+
+def test_a_reset_on_a_full_flash_does_not_keep_the_station_off_the_network_for_ever():
+    desk = calm(minutes=10)
+    for _ in range(300):
+        desk.app._books.append(0, (1, 1_600_000_000, 0), [(0, 1, 5)] * 20)
+    size = sum(map(len, desk.storage.files.values()))
+    replace, append = desk.storage.replace, desk.storage.append
+
+    def bounded(write):
+        def call(name, data):
+            if sum(map(len, desk.storage.files.values())) + len(data) > size:
+                raise OSError(28, "full")
+            write(name, data)
+
+        return call
+
+    desk.storage.replace, desk.storage.append = bounded(replace), bounded(append)
+    desk.broker.mode = "up"
+    desk.boot()
+    desk.run(5 * MINUTE)
+    assert desk.broker.keys("readings")
+    assert desk.events("dropped"), "what it cost is declared"
