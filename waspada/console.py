@@ -115,7 +115,11 @@ def tell(text: str) -> None:
 
 
 def _port(args: argparse.Namespace) -> str:
-    return str(args.ports[0]) if args.ports else found_port()
+    if args.ports:
+        return str(args.ports[0])
+    found = found_port()
+    tell(f"the only port is {found}")
+    return found
 
 
 @contextlib.contextmanager

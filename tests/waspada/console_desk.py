@@ -6,7 +6,9 @@ import json
 import os
 import select
 import socket
+import sys
 import threading
+import time
 from types import SimpleNamespace
 
 from node.core import pin as kept_pin
@@ -49,6 +51,13 @@ class Cable:
         if self._problems:
             raise self._problems[0]
 
+    def until(self, true):
+        """Waits for what the station comes to by itself."""
+        deadline = time.monotonic() + 20
+        while not true(self.desk):
+            assert time.monotonic() < deadline, "it did not come true"
+            self._stop.wait(0.01)
+
     def _run(self):
         try:
             while not self._stop.is_set():
@@ -61,12 +70,13 @@ class Cable:
 
     def _serve(self, connection):
         with contextlib.suppress(ConnectionError):
-            connection.sendall(self._greeting)
             while not self._stop.is_set():
                 if select.select([connection], [], [], 0.001)[0]:
                     data = connection.recv(4096)
                     if not data:
                         return
+                    if not self.heard:
+                        connection.sendall(self._greeting)
                     self.heard += data
                     slept, self._silent = min(len(data), self._silent), max(0, self._silent - len(data))
                     self.desk.console.typed += data[slept:]
@@ -121,8 +131,6 @@ def console(*words, stdin="", environment=None, monkeypatch=None):
     out, err = io.StringIO(), io.StringIO()
     before = dict(os.environ)
     os.environ.update(environment or {})
-    import sys
-
     keyboard = sys.stdin
     sys.stdin = io.StringIO(stdin)
     try:

@@ -1,8 +1,10 @@
 """What is at the other end of the cable, and what is said when it is no station, or goes."""
 
+import ast
 import errno
 import os
 import pty
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -197,11 +199,8 @@ def test_nobody_is_let_in_with_three_wrong_ones_and_the_waits_grow():
 
 def _pass(cable, seconds):
     """Waits until so much of the station's time has gone by."""
-    import threading
-
-    until = cable.desk.t + seconds * 1000
-    while cable.desk.t < until:
-        threading.Event().wait(0.01)
+    end = cable.desk.t + seconds * 1000
+    cable.until(lambda desk: desk.t >= end)
 
 
 @pytest.mark.parametrize("pin", ["", "12 34", "x" * 33, "\x07"])
@@ -225,3 +224,30 @@ def test_unusable_arguments_are_one_sentence(words):
     done = console(*words)
     assert done.code == 2
     assert len(done.err.splitlines()) == 1
+
+
+POSIX_ONLY = {
+    "termios",
+    "pty",
+    "fcntl",
+    "tty",
+    "curses",
+    "readline",
+    "pwd",
+    "grp",
+    "resource",
+    "select",
+    "selectors",
+    "signal",
+}
+
+
+def test_the_tool_imports_nothing_that_windows_lacks():
+    folder = Path(ports.__file__).parent
+    files = [*folder.glob("*.py"), folder.parent / "console.py"]
+    assert len(files) > 8
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert not POSIX_ONLY & {name.split(".")[0] for name in names}, file

@@ -103,6 +103,7 @@ def test_a_technician_logs_in_completes_sets_and_saves(cable):
         hand.until("saved, revision 2")
         assert hand.leaves() == 0
         assert PIN not in hand.screen
+        cable.until(lambda desk: not (desk.app._console and desk.app._console.user))
     assert cable.desk.app.settings.values[2] == 1400
 
 

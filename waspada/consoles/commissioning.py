@@ -187,8 +187,17 @@ class Commissioning:
             self._check("siren", answer.why, False)
             return
         heard = self.person.agrees("Was the siren heard?")
-        told = self.station.status().get("drill", "")
+        told = self._drill()
         self._check("siren", f"{'heard' if heard else 'not heard'}; the station says {told or 'nothing'}", heard)
+
+    def _drill(self) -> str:
+        """What the station says of its own siren, once the test has ended."""
+        deadline = time.monotonic() + DRILL_WITHIN_S
+        while True:
+            told = self.station.status().get("drill", "")
+            if told != "begun" or time.monotonic() > deadline:
+                return told
+            self.station.over.wait(0.2)
 
     def _link(self) -> None:
         self.person.tell(f"Waiting for the broker, up to {self._link_within_s:g} s ...")

@@ -55,9 +55,9 @@ def open_port(name: str, baud: int = BAUD) -> serial.Serial:
     """The port, opened so that the board behind it goes on: DTR and RTS would reset it. InputError names what is there."""
     host_and_port = _host_and_port(name)
     try:
-        port = serial.serial_for_url(
-            name, baudrate=baud, timeout=0.05, write_timeout=5, dsrdtr=False, rtscts=False, do_not_open=True
-        )
+        port = serial.serial_for_url(name, baudrate=baud, timeout=0.05, dsrdtr=False, rtscts=False, do_not_open=True)
+        if not name.startswith("rfc2217://"):  # which has none
+            port.write_timeout = 5
         if "://" not in name:
             port.exclusive = True
         port.dtr = False

@@ -104,7 +104,7 @@ class Station:
         if not heard.endswith(READY):
             self._data = b""
             self.write(b"machine\r")
-            answer = self.answer(ANSWER_WITHIN_S)
+            answer = self.answer(min(ANSWER_WITHIN_S, self.within_s))
             if not answer.good:
                 raise InputError(
                     f"{self.name}: this station's firmware has no machine mode; renew it by `waspada flash`"

@@ -170,6 +170,7 @@ def by_hand(
         except KeyboardInterrupt:
             continue
         except EOFError:
+            station.write(b"logout\r")  # nobody who comes later is let in by who was here
             return
         if line.strip():
             talk.say(line)
