@@ -43,6 +43,7 @@ def read_access(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[
             source.refuse(
                 (other,), f'[{other}] is of no use: access is {kind}; write access = "{other}" or leave the table out'
             )
+    _modem_pins(source, pins, board, kind)
     if kind == "lan":
         return {"access": kind, "lan": _lan(source, pins, board)}
     if kind == "lte":
@@ -50,10 +51,40 @@ def read_access(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[
     return {}
 
 
+def _modem_pins(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[str, Any], kind: str) -> None:
+    """A board's own modem is on its pins for good: the UART of [lte] has all of them, and nothing else any."""
+    wired = board.get("modem")
+    if not wired:
+        return
+    lte = source.values.get("lte")
+    own = lte.get("uart") if kind == "lte" and isinstance(lte, dict) else None
+    for name, row in pins.items():
+        if name == own:
+            for member, pin in wired.items():
+                if row.get(member) != pin:
+                    source.refuse(
+                        ("pins", name, member),
+                        f"pins.{name}.{member} is {row.get(member)}; the modem of {board['name']} has its {member} on {pin}",
+                        "modem-pin",
+                    )
+            continue
+        for member in ("rx", "tx", "power", "sda", "scl", "pin"):
+            if row.get(member) in wired.values():
+                source.refuse(
+                    ("pins", name, member),
+                    f"pins.{name}.{member} is {row[member]}, which the modem of {board['name']} has; it takes "
+                    f"{', '.join(map(str, sorted(wired.values())))}",
+                    "modem-pin",
+                )
+
+
 def _lan(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[str, Any]) -> dict[str, Any]:
     if board["chip"] != "esp32":
         source.refuse(("access",), f"{board['name']} has no Ethernet: of these chips only the esp32 has")
-    lan = table(source, source.values.get("lan"), LAN, ("lan",))
+    wired = board.get("lan")
+    lan = table(source, source.values.get("lan", wired), LAN, ("lan",))
+    if wired and lan != wired:
+        source.refuse(("lan",), f"[lan] is not as {board['name']} is wired; leave [lan] out", "lan-pins")
     own = {*RMII, *(lan[key] for key in ("mdc", "mdio", "power", "ref_clk") if key in lan)}
     for name, row in pins.items():
         for member, pin in row.items():
@@ -61,6 +92,7 @@ def _lan(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[str, An
                 source.refuse(
                     ("pins", name, member),
                     f"pins.{name}.{member} is {pin}, which Ethernet needs; it takes {', '.join(map(str, sorted(own)))}",
+                    "lan-pins",
                 )
     return lan
 

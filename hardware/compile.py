@@ -6,8 +6,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from hardware import memory
+from hardware import fittings, memory
 from hardware.access import read_access
+from hardware.boards import NAME, boards, read_board
 from hardware.drivers import DRIVERS, MEASURED, Driver, points_of
 from hardware.extras import SPECS, derived, read_extras
 from hardware.pins import check_pins
@@ -17,26 +18,13 @@ from node.drivers import catalog
 from simulator.errors import InputError
 
 STATIONS = ROOM / "stations"
-BOARDS = ROOM / "boards"
-NAME = r"[a-z0-9][a-z0-9_-]{0,31}"
 KEYS = (
-    "about", "board", "access", "lan", "lte", "watch", "sheet", "pins", "sensors", "settings", "seasons", *SPECS, "rise_median_of", "watchdog_s"
+    "about", "board", "access", "lan", "lte", "watch", "sheet", "pins", "sensors", "settings", "seasons", *SPECS, "rise_median_of", "watchdog_s", *fittings.KEYS
 )  # fmt: skip
 OVERRIDES = ("settings", "wifi", "lte", "broker", "time", "watchdog_s")
 MOST_SENSORS = 32
 CONVERTERS = ("ads1115", "reference_cell")  # several may read one ADS1115: they take turns
 
-_BOARD: dict[str, dict[str, Any]] = {
-    "name": {"text": ".+", "required": True, "about": "the name on the box"},
-    "chip": {"choices": ["esp32", "esp32s2", "esp32s3", "esp32c3", "esp32c6"], "required": True},
-    "psram_kb": {"low": 0, "high": 65536, "required": True},
-    "flash_mb": {"low": 2, "high": 64, "required": True},
-    **{
-        key: {"is": lambda value: isinstance(value, list) and all(type(pin) is int and 0 <= pin <= 48 for pin in value),
-              "about": "a list of numbers", "required": True}
-        for key in ("pins", "input_only", "adc", "uarts", "i2cs")
-    },
-}  # fmt: skip
 _SEASON: dict[str, dict[str, Any]] = {
     "from": {"text": r"\d\d-\d\d", "required": True, "about": "month-day, as 10-31"},
     "to": {"text": r"\d\d-\d\d", "required": True, "about": "month-day, as 10-31"},
@@ -88,6 +76,7 @@ class Station:
         self.pins = check_pins(source, values.get("pins", {}), self.board)
         self.access = read_access(source, self.pins, self.board)
         self.sensors: list[dict[str, Any]] = []
+        self._fitted: list[tuple[dict[str, Any], str]] = []
         self.points: list[tuple[str, int]] = []
         self.watch: list[str] = []
         self._gather()
@@ -101,6 +90,7 @@ class Station:
         self.watch = self._watch(given | self.derived)
         self.settings = self._settings(values.get("settings", {}))
         self.numbers = self._numbers()
+        self.fittings = fittings.Fittings(source, source.values.get("pins", {}), self._fitted)
         self._fits_the_board()
 
     def _text(self, key: str) -> str:
@@ -115,8 +105,7 @@ class Station:
             self.source.refuse(("board",), f"no board '{name}'; there are {', '.join(boards())}")
         if name not in boards():
             self.source.refuse(("board",), f"no board '{name}'; there are {', '.join(boards())}")
-        file = read(BOARDS, name, "board")
-        return table(file, file.values, _BOARD)
+        return read_board(name)
 
     # Sensors
 
@@ -141,7 +130,8 @@ class Station:
         if driver is None:
             source.refuse((*trail, "driver"), f"no driver {name!r:.40}; there are {', '.join(sorted(DRIVERS))}")
         level = row.get("gives") == "level"
-        sensor = table(source, row, driver.specs(level), trail)
+        sensor = table(source, row, {**driver.specs(level), **fittings.OF_A_SENSOR}, trail)
+        self._fitted.append(({key: sensor.pop(key) for key in fittings.OF_A_SENSOR if key in sensor}, driver.name))
         if level and not driver.level:
             source.refuse((*trail, "gives"), f"{name} gives no level; {', '.join(_level_drivers())} do")
         if driver.level == "only" and not level:
@@ -176,7 +166,7 @@ class Station:
         for other in self.sensors:
             problem = _clash(other, sensor, bus) if other["bus"] == bus else ""
             if problem:
-                source.refuse((*trail, "bus"), problem)
+                source.refuse((*trail, "bus"), problem, "i2c-address" if driver.bus == "i2c" else "")
 
     def _try(self, driver: Driver, sensor: dict[str, Any], trail: Trail, level: bool) -> None:
         """The driver itself says what it can't be made with."""
@@ -274,7 +264,7 @@ class Station:
         needs = memory.mpy_bytes(self.as_data())
         if needs > memory.STOCK_MPY_BYTES and not self.board["psram_kb"]:
             too_much = f"this station loads {needs} bytes of .mpy, past the {memory.STOCK_MPY_BYTES} that a board without PSRAM holds"
-            self.source.refuse(("board",), f"{too_much}; {self._with_psram()}")
+            self.source.refuse(("board",), f"{too_much}; {self._with_psram()}", "psram")
 
     # The board's JSON
 
@@ -313,11 +303,13 @@ class Station:
         for key, value in overrides.items():
             data[key] = self._settings(value, self.settings) if key == "settings" else value
         if data["broker"].get("tls") and not self.board["psram_kb"]:
-            self.source.refuse(("board",), f"TLS does not fit the heap of a board without PSRAM; {self._with_psram()}")
+            self.source.refuse(
+                ("board",), f"TLS does not fit the heap of a board without PSRAM; {self._with_psram()}", "psram-tls"
+            )
         return data
 
     def _with_psram(self) -> str:
-        names = [name for name in boards() if read(BOARDS, name, "board").values.get("psram_kb")]
+        names = [name for name in boards() if read_board(name)["psram_kb"]]
         return f"take one with PSRAM: {', '.join(names)}"
 
 
@@ -341,10 +333,6 @@ def _clash(one: Mapping[str, Any], other: Mapping[str, Any], bus: str) -> str:
             return f"two thermometers on '{bus}' need a 'rom' each, and not the same"
         return ""
     return f"'{bus}' serves {drivers[0].name} already, and nothing else can be on it"
-
-
-def boards() -> list[str]:
-    return sorted(path.stem for path in BOARDS.glob("*.toml"))
 
 
 def _level_drivers() -> list[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from hardware.boards import why_not
 from hardware.shape import Source, table
 
 _NAME = r"[a-z][a-z0-9_]{0,15}"
@@ -61,7 +62,9 @@ def _numbered(source: Source, name: str, kind: str, board: Mapping[str, Any]) ->
     if numbers is not None and name not in [f"{kind}{number}" for number in numbers]:
         names = ", ".join(f"{kind}{number}" for number in numbers)
         source.refuse(
-            ("pins", name), f"pins.{name}: a bus of kind {kind} has its number in its name; {board['name']} has {names}"
+            ("pins", name),
+            f"pins.{name}: a bus of kind {kind} has its number in its name; {board['name']} has {names}",
+            f"{kind}-count",
         )
 
 
@@ -69,14 +72,13 @@ def _free(
     source: Source, name: str, kind: str, member: str, pin: int, board: Mapping[str, Any], used: dict[int, str]
 ) -> None:
     trail = ("pins", name, member)
-    free = board["adc"] if kind == "adc" else board["pins"]
-    if member not in _READS_ONLY.get(kind, ()):
-        free = [number for number in free if number not in board["input_only"]]
-    if pin not in free:
+    use = "adc" if kind == "adc" else "input" if member in _READS_ONLY.get(kind, ()) else "output"
+    rule, reason = why_not(board, pin, use)
+    if rule:
         what = f"{kind} {member}" if member != "pin" else kind
+        free = ", ".join(str(number) for number in board["pins"] if not why_not(board, number, use)[0])
         source.refuse(
-            trail,
-            f"pins.{name}: {member} {pin} can't be {what} of {board['name']}; allowed are {', '.join(map(str, free))}",
+            trail, f"pins.{name}: {member} {pin} can't be {what} of {board['name']}: {reason}; allowed are {free}", rule
         )
     if pin in used:
         source.refuse(trail, f"pins.{name}: pin {pin} is used twice, by {used[pin]} already")

@@ -13,6 +13,14 @@ _HEAD = re.compile(r"\s*\[\[?[^\[{]*\]\s*(?:#|$)")
 Trail = tuple[str | int, ...]  # where in a file: keys, and the number of a table in a list
 
 
+class RuleError(InputError):
+    """What a rule of hardware/rules.toml forbids, found while a station is read: `waspada hardware check` names the rule."""
+
+    def __init__(self, sentence: str, rule: str, trail: Trail, line: int) -> None:
+        super().__init__(sentence)
+        self.rule, self.trail, self.line = rule, trail, line
+
+
 class Source:
     """One file: its values, and where in its text they stand."""
 
@@ -26,9 +34,12 @@ class Source:
         except (RecursionError, ValueError) as error:  # a thousand brackets; a date that is none
             raise InputError(f"{path} is not TOML that can be used: {type(error).__name__}") from None
 
-    def refuse(self, trail: Trail, sentence: str) -> NoReturn:
+    def refuse(self, trail: Trail, sentence: str, rule: str = "") -> NoReturn:
         number = self.line(trail)
-        raise InputError(f"{self.path}{f', line {number}' if number else ''}: {sentence}")
+        said = f"{self.path}{f', line {number}' if number else ''}: {sentence}"
+        if rule:
+            raise RuleError(said, rule, trail, number)
+        raise InputError(said)
 
     def line(self, trail: Trail) -> int:
         """Where the text speaks of this, as near as can be found; 0 for nowhere."""

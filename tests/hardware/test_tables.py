@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 
 from hardware import memory
-from hardware.compile import STATIONS, Station, boards, compile_station, shipped
+from hardware.boards import boards, read_board
+from hardware.compile import STATIONS, Station, compile_station, shipped
 from hardware.drivers import DRIVERS, MEASURED
 from hardware.quantities import LANGUAGES, QUANTITIES, STATES, point
 from hardware.shape import read
@@ -189,7 +190,7 @@ def test_every_module_that_a_function_imports_is_counted_with_its_reason():
 
 def test_each_board_has_what_the_free_pins_speak_of():
     for name in boards():
-        board = read(STATIONS.parent / "boards", name, "board").values
+        board = read_board(name)
         assert set(board["input_only"]) | set(board["adc"]) <= set(board["pins"]), name
 
 
