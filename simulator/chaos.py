@@ -63,6 +63,9 @@ class Drawn:
         self.flash: list[F.FlashTable] = []
         self.restores: list[F.RestoreTable] = []
         self.orders: list[F.OrderTable] = []
+        self.crashes: list[F.CrashTable] = []
+        self.typed: list[F.TypedTable] = []
+        self.updates: list[F.UpdateTable] = []
 
     def span(self, shortest_s: int, longest_s: int) -> tuple[int, int]:
         """(from, for) before the quiet end."""
@@ -200,7 +203,39 @@ class Drawn:
             self.flash.append(F.FlashTable(node=node, capacity_kb=self.dice.between(20, 60)))
         self._outages(2, False, False)
 
+    # The program
+
+    def crash(self) -> None:
+        for _ in range(self.dice.between(1, 5)):
+            self._crash(1)
+
+    def crash_storm(self) -> None:
+        """Enough of them for restarts, sometimes for safe mode; somebody pulls the plug in the end, since safe mode leaves a backlog alone for a day."""
+        node = self.node()
+        for _ in range(self.dice.between(1, 4)):
+            self._crash(self.dice.between(5, 7), node)
+        self._reset(node, self.until_s, 0)
+
+    def _crash(self, times: int, node: str = "") -> None:
+        where = self.dice.pick(("measure", "_record", "talk", "_calm"))
+        self.crashes.append(F.CrashTable(node=node or self.node(), at_s=self.moment(), where=where, times=times))  # type: ignore[arg-type]
+
+    def update(self) -> None:
+        node = self.node()
+        for _ in range(self.dice.between(1, 3)):
+            what = self.dice.pick(("good", "good", "good", "dying", "forged", "harmed", "unserved", "withdrawn"))
+            self.updates.append(F.UpdateTable(node=node, at_s=self.moment(), what=what))  # type: ignore[arg-type]
+
     # People, and who pretends to be one
+
+    def network_trial(self) -> None:
+        for _ in range(self.dice.between(1, 2)):
+            change = self.dice.pick(("broker.host nowhere.example", "broker.host nowhere.example", "broker.port 1884"))
+            self.typed.append(F.TypedTable(node=self.node(), at_s=self.moment(), lines=[f"set {change}", "save"]))
+
+    def reboot(self) -> None:
+        for _ in range(self.dice.between(1, 4)):
+            self._order("reboot")
 
     def orders_of_people(self) -> None:
         for _ in range(self.dice.between(2, 8)):
@@ -216,7 +251,13 @@ class Drawn:
             values = self.dice.pick(({"level.off_delay": "180"}, {"report.interval": "900"}, {"battery.low": "11.2"}))
         elif what == "unusable":
             values = self.dice.pick(({"level.alert": "9"}, {"no.such": "1"}, {"level.off_delay": "soon"}))
-        number = self.dice.pick((60, 1800)) if what == "shelve" else self.dice.below(9)
+        number = (
+            self.dice.pick((60, 1800))
+            if what == "shelve"
+            else self.dice.between(1, 3)
+            if what == "drill"
+            else self.dice.below(9)
+        )
         self.orders.append(
             F.OrderTable(node=self.node(), at_s=self.moment(), what=what, number=number, values=values)  # type: ignore[arg-type]
         )
@@ -226,7 +267,7 @@ KINDS: tuple[Callable[[Drawn], None], ...] = (
     Drawn.outage, Drawn.silent_outage, Drawn.forgetting_outage, Drawn.restart, Drawn.restore, Drawn.repeat, Drawn.reorder, Drawn.hold,
     Drawn.reset, Drawn.reset_storm, Drawn.write_cut, Drawn.no_network, Drawn.half_open, Drawn.late, Drawn.trickle, Drawn.certificate,
     Drawn.handshake, Drawn.lying_time, Drawn.silent_time, Drawn.clock_step, Drawn.sensor, Drawn.flash_error, Drawn.full_flash,
-    Drawn.orders_of_people, Drawn.orders_of_others,
+    Drawn.orders_of_people, Drawn.orders_of_others, Drawn.reboot, Drawn.crash, Drawn.crash_storm, Drawn.update, Drawn.network_trial,
 )  # fmt: skip
 
 
@@ -269,6 +310,9 @@ def draw(seed: int, only: Sequence[str] = ()) -> Scenario:
         flash=drawn.flash,
         restores=drawn.restores,
         orders=drawn.orders,
+        crashes=drawn.crashes,
+        typed=drawn.typed,
+        updates=drawn.updates,
         world=WorldTable(flood=_flood(dice, hours)),
         kinds=[kind.__name__ for kind in kinds],
     )

@@ -11,7 +11,8 @@
 - heap: what the program holds does not grow from day to day
 - arrives: after the faults everything is committed, and nothing waits
 - settings: the gateway shows the revision and values that the station runs
-- exception: the program raised nothing
+- exception: the program raised nothing but what was drawn
+- slots: there is always a good slot, whole, and what a station says that it runs is what runs
 - quarantine: the gateway found no message unusable
 """
 
@@ -30,12 +31,13 @@ from simulator.stations import Station
 from simulator.world.river import River
 
 INVARIANTS = (
-    "lost", "dropped", "twice", "order", "siren", "silence", "bounds", "heap", "arrives", "settings", "exception", "quarantine",
+    "lost", "dropped", "twice", "order", "siren", "silence", "bounds", "heap", "arrives", "settings", "exception", "slots", "quarantine",
 )  # fmt: skip
 MARGIN_MM = 25  # a ranger's own error, at 4 m
 BURST_MS = 4000  # a burst, the one that confirms it, and one of each that finds no echo
 PAUSE_MS = 122_000  # the longest pause between two sounds of the siren
 ACKNOWLEDGED_MS = 12 * 3_600_000
+UPDATES = ("offered", "refused", "fetched", "trying", "confirmed", "rolled_back")  # words of the point `update`
 _SECOND = 1000
 
 _DECLARED = """SELECT n.node, p.v, p.vs, m.name, r.id FROM records r JOIN lives l ON l.id = r.life_id JOIN nodes n ON n.id = l.node_id
@@ -94,12 +96,15 @@ def examine(
     )[0][0]
     if twice:
         found.breaks("twice", f"{twice} rows")
-    counted = {
+    counted: dict[str, Any] = {
         "crossings": 0,
         "heard": 0,
         "declared": dropped,
         "taken_back": len(watch.taken_back),
         "worst_siren_ms": 0,
+    }
+    counted["updates"] = {
+        word: sum(seen.updates.count(number) for seen in watch.seen.values()) for number, word in enumerate(UPDATES)
     }
     counted["missed"] = 0  # by the invariant `siren`: the judge knows nothing of a sensor that is gone
     counted["resets"] = sum(len(station.dark_ms) for station in district.stations)
@@ -109,6 +114,8 @@ def examine(
             _water(found, counted, district, place, station, seen)
         _sizes(found, place.node, seen)
         _settled(found, store, place.node, watch, made)
+        if station.ports.slots and not place.compiled["settings"].get("power.profile"):
+            _version(found, store, place.node, station.ports.slots.version)
     return sorted(found.broken), counted
 
 
@@ -147,7 +154,7 @@ def _water(
     lights = _spans(seen.strobes, until_ms)
     for crossing in judge.crossings(place.river, rules, until_ms):
         counted["crossings"] += 1
-        by_ms = _deadline(crossing.t_ms, sample_ms, station.dark_ms)
+        by_ms = _deadline(crossing.t_ms, sample_ms, station.gone_ms)
         if by_ms > until_ms or _overlaps(deaf, crossing.t_ms - sample_ms, by_ms):
             continue
         if _is_silenced(
@@ -190,10 +197,10 @@ def _silence(
     """While the truth stays above the alert the strobe stays on and the siren's pauses are its pattern's."""
     assert place.river is not None
     for begin, end in _above(place.river, line, place.boots_ms, until_ms):
-        by_ms = _deadline(begin, sample_ms, station.dark_ms)
+        by_ms = _deadline(begin, sample_ms, station.gone_ms)
         for spoilt, mended in deaf:
             if spoilt <= by_ms and mended > begin - sample_ms:
-                by_ms = max(by_ms, _deadline(mended, sample_ms, station.dark_ms))
+                by_ms = max(by_ms, _deadline(mended, sample_ms, station.gone_ms))
         for t_from, t_to in _gaps(lights, by_ms, end):
             if not _excused(t_from, t_to, BURST_MS, station, seen, deaf):
                 found.breaks(
@@ -208,7 +215,7 @@ def _silence(
 
 def _excused(t_from: int, t_to: int, allowed_ms: int, station: Station, seen: Seen, deaf: list) -> bool:
     """No longer than the pattern's pause; or without power; or silenced by a person; or a reset while the sensor was gone too."""
-    dark = [(begin, until + allowed_ms) for begin, until in station.dark_ms if until >= t_from and begin <= t_to]
+    dark = [(begin, until + allowed_ms) for begin, until in station.gone_ms if until >= t_from and begin <= t_to]
     for begin, until in dark:
         if any(spoilt <= until and mended > begin for spoilt, mended in deaf):
             return True
@@ -337,3 +344,10 @@ def _settled(found: Found, store: SqliteStore, node: str, watch: Watch, made: di
             "settings",
             f"{node} runs revision {app.settings.revision}, the gateway shows {rows[0][0] if rows else None}",
         )
+
+
+def _version(found: Found, store: SqliteStore, node: str, runs: str) -> None:
+    """What the gateway shows of a station that is always on."""
+    rows = store.rows("SELECT s.version FROM status s JOIN nodes n ON n.id = s.node_id WHERE n.node = ?", (node,))
+    if not rows or rows[0][0] != runs:
+        found.breaks("slots", f"{node} runs {runs}, the gateway shows {rows[0][0] if rows else None}")

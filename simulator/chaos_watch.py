@@ -2,8 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+from node.core import happenings as H
 from node.core import measurements as M
 from node.core.measurements import STREAMS
 from node.core.quantities import POINTS
@@ -11,6 +13,7 @@ from simulator.agenda import NEVER
 from simulator.fleet import District
 from simulator.mishaps import FullKey
 from simulator.notes import Said, numbers
+from simulator.stations import Station
 
 EVERY_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -26,6 +29,7 @@ RING_BYTES = (122 + 20) * 8188 + 16_384
 GROWTH = 600  # elements and bytes that a station's own objects may differ by from day to day
 
 _KEY = re.compile(rb'"boot":(\d+),"seq":(\d+)')
+_VERSION = re.compile(rb'"n":"version","vs":"([^"]*)"')
 _BT = re.compile(rb'"bt":(\d+)(?:\.(\d{1,3}))?')
 
 
@@ -40,6 +44,7 @@ class Seen:
     alarms: list[tuple[int, int]] = field(default_factory=list)  # (t, state) as the journal has it
     said: list[Said] = field(default_factory=list)
     silenced: list[tuple[int, int, int]] = field(default_factory=list)  # (t, seconds of a shelf or 0, state then)
+    updates: list[int] = field(default_factory=list)  # the words of the point `update`, as the journal has them
     sizes: list[tuple[int, int]] = field(default_factory=list)  # (t, elements and bytes of the program's objects)
 
 
@@ -68,6 +73,8 @@ class Watch:
 
     def published(self, node: str, topic: str, payload: bytes) -> None:
         stream = topic.rpartition("/")[2]
+        if stream == "status":
+            self._says_its_version(node, payload)
         if stream not in STREAMS:
             return
         uplink = getattr(getattr(self._bodies.get(node), "app", None), "uplink", None)
@@ -106,12 +113,26 @@ class Watch:
         if found[1] == M.ALARM:
             seen.alarms.append((t, found[3]))
             seen.said.append(Said(t, found[6], found[3], POINTS[found[7] & 0xFF][0]))
+        elif found[1] == H.UPDATE:
+            seen.updates.append(found[3])
         elif found[1] in (M.ACKNOWLEDGED, M.SHELVED_S):
             state = seen.alarms[-1][1] if seen.alarms else 0
             seen.silenced.append((t, found[3] if found[1] == M.SHELVED_S else 0, state))
 
+    def _says_its_version(self, node: str, payload: bytes) -> None:
+        slots = self._stations[node].ports.slots
+        said = _VERSION.search(payload)
+        if slots and not slots.sound(slots.state().good):
+            self.breaks("slots", node, f"its good slot, {slots.state().good}, is not whole")
+        if slots and (said is None or said[1].decode() != slots.version):
+            self.breaks("slots", node, f"it runs {slots.version} and says {said and said[1].decode()}")
+
+    @cached_property
+    def _stations(self) -> dict[str, Station]:
+        return {station.node: station for station in self._district.stations}
+
     def _went_back(self, forgotten: set[FullKey]) -> None:
-        stations = {station.node: station for station in self._district.stations}
+        stations = self._stations
         held = {
             (node, file.rpartition("-")[0], *key)
             for (node, file), keys in self._on_flash.items()
@@ -134,7 +155,7 @@ class Watch:
                 self.breaks("bounds", node, f"flash is {-storage.free} bytes over its capacity")
             app = getattr(self._bodies.get(node), "app", None)
             if app is not None:
-                self._look_into(node, app, t_ms)
+                self._look_into(node, app, t_ms, getattr(self._bodies[node], "drawn", 0))
         for node, waiting in district.broker.waiting().items():
             if waiting > BROKER_WAITING:
                 self.breaks("bounds", node, f"{waiting} messages wait for it at the broker")
@@ -142,7 +163,7 @@ class Watch:
             self.breaks("bounds", "gateway", f"{district.intake.waiting} messages wait to be committed")
         return t_ms + EVERY_MS if t_ms < NEVER else NEVER
 
-    def _look_into(self, node: str, app: Any, t_ms: int) -> None:
+    def _look_into(self, node: str, app: Any, t_ms: int, drawn: int) -> None:
         bounds = [("untold events", len(getattr(app._rounds, "_untold", ())), UNTOLD)]
         uplink = app.uplink
         if uplink:
@@ -155,8 +176,9 @@ class Watch:
         for what, count, most in bounds:
             if count > most:
                 self.breaks("bounds", node, f"{count} {what}, {most} at most")
-        if getattr(app, "defects", 0):
-            self.breaks("exception", node, f"{app.defects} exceptions in its program")
+        defects = getattr(app, "defects", 0) - getattr(app, "drawn", 0) - drawn
+        if defects > 0:
+            self.breaks("exception", node, f"{defects} exceptions in its program")
         if t_ms % DAY_MS == 0:
             self.seen[node].sizes.append((t_ms, size_of(app)))
 

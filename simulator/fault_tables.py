@@ -1,4 +1,5 @@
-"""The tables of what goes wrong in a scenario beyond sensors and outages: links, packets, clocks, flash, the gateway's database, and what people send."""
+"""The tables of what goes wrong in a scenario beyond sensors and outages: links, packets, clocks, flash, the gateway's database, the program itself,
+updates, and what people send and type."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from simulator.tables import Name, Natural, Positive, Spell, Table
 
 LINK_FAULTS = ("no_network", "half_open", "certificate", "tls", "trickle", "late")
 PACKET_FAULTS = ("repeat", "reorder", "hold")
-GOOD_ORDERS = ("ack", "shelve", "status", "desired")
+GOOD_ORDERS = ("ack", "shelve", "status", "drill", "reboot", "desired")
 BAD_ORDERS = ("replayed", "expired", "retained", "stranger", "junk", "unusable")
 
 
@@ -67,19 +68,49 @@ class RestoreTable(Table):
 
 
 class OrderTable(Table):
-    """A command or desired settings from the gateway's side; the bad ones must change nothing."""
+    """A command or desired settings: the good ones through the gateway's own core, the bad ones past it; they must change nothing."""
 
     node: Name
     at_s: Positive
     what: Literal[
-        "ack", "shelve", "status", "desired", "replayed", "expired", "retained", "stranger", "junk", "unusable"
+        "ack",
+        "shelve",
+        "status",
+        "drill",
+        "reboot",
+        "desired",
+        "replayed",
+        "expired",
+        "retained",
+        "stranger",
+        "junk",
+        "unusable",
     ]
     number: Natural = 0
     values: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class CrashTable(Table):
-    """The station's program raises an exception at its first step from then on."""
+    """The station's program raises an exception, where it is said, in each of its first `times` steps from then on."""
 
     node: Name
     at_s: Positive
+    where: Literal["measure", "_record", "talk", "_calm"] = "measure"
+    times: Annotated[int, Meta(ge=1, le=20)] = 1
+
+
+class TypedTable(Table):
+    """Somebody at the cable types these lines."""
+
+    node: Name
+    at_s: Positive
+    lines: list[str]
+
+
+class UpdateTable(Table):
+    """A release is offered. `good`: it runs as what ran before; `dying`: it raises in every step; `forged`: its signature is another's; `harmed`: its parts
+    come with a wrong byte; `unserved`: for an hour nobody answers; `withdrawn`: the offer goes away half a minute later."""
+
+    node: Name
+    at_s: Positive
+    what: Literal["good", "dying", "forged", "harmed", "unserved", "withdrawn"] = "good"

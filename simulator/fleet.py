@@ -13,7 +13,8 @@ from hardware.compile import Station as Described
 from hardware.compile import read as read_table
 from node.core import limits
 from node.core.settings import Settings
-from simulator import mishaps, noise, surroundings
+from node.core.slots import SLOTS
+from simulator import mishaps, noise, releases, surroundings
 from simulator.adapters.buses import UART, Spans, within
 from simulator.adapters.clock import WRAP_MASK, Clock
 from simulator.adapters.link import Link, LinkPort
@@ -221,6 +222,13 @@ class Fleet:
         ticks = (WRAP_MASK + 1 - _WRAP_EARLY_MS * (1 + i % _WRAPS)) & WRAP_MASK
         clock = Clock(moment, ticks, starts, **mishaps.clock_faults(scenario, node))
         ports = Ports(clock, furnisher.hang(), outputs, storage, link)
+        if any(row.node == node for row in scenario.updates):
+            ports.slots = releases.slots_of(
+                moment,
+                storage,
+                tuple(span.ms for span in spans if span.what == "storage"),
+                {slot: self._tracing(node, slot) for slot in SLOTS},
+            )
         return Station(
             moment,
             place.compiled,
@@ -230,12 +238,16 @@ class Fleet:
             sync_after_ms=2000 + noise.below(noise.draw(noise.key(seed, node, "sntp"), 0), 3000),
             resets_ms=[r.at_s * 1000 + r.ms for r in scenario.resets if r.node == node and not r.in_write],
             write_cuts=mishaps.write_cuts(scenario, node),
-            crashes_ms=[crash.at_s * 1000 for crash in scenario.crashes if crash.node == node],
+            crashes=[(c.at_s * 1000, c.where) for c in scenario.crashes if c.node == node for _ in range(c.times)],
+            dying=[releases.version(n) for n, row in enumerate(scenario.updates) if row.what == "dying"],
         )
 
     def _ranger_faults(self, unplugged_ms: Spans) -> Faults:
         table = self.scenario.faults
         return Faults(**{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=unplugged_ms)
+
+    def _tracing(self, node: str, slot: str) -> Callable[[str, bytes], object]:
+        return lambda file, data: self.trace.append(node, f"{slot}/{file}", data)
 
     def _replaced(self, node: str, file: str, data: bytes) -> None:
         self.notes.append(node, file, data)
@@ -276,7 +288,7 @@ class District(Fleet):
         super().__init__(scenario, seed, all_places, write)
         self.intake = Intake(self.moment, ingest, scenario.starts_unix_ms, scenario.commit_ms)
         outages = [Outage(o.from_s * 1000, (o.from_s + o.for_s) * 1000, o.silent, o.forgets) for o in scenario.outages]
-        self.broker = Broker(self.moment, self._published, self.intake.received, tuple(outages))
+        self.broker = Broker(self.moment, self._published, self._received, tuple(outages))
         self.broker.forget = self.intake.forget
         self.intake.broker = self.broker
         self.agenda.join(self.broker, outages[0].from_ms if outages else 1 << 41)
@@ -287,15 +299,29 @@ class District(Fleet):
             self.intake.mixed, self.broker.repeats = mixer.mixed, mixer.repeats
         for i, place in enumerate(all_places):
             self._join(place, make_body(place.node), i)
+        lives = {place.node: place.compiled["life"] for place in all_places}
         if scenario.orders:
-            lives = {place.node: place.compiled["life"] for place in all_places}
             orders = [row for row in scenario.orders if row.node in lives]
-            clerk = mishaps.Clerk(msgspec.structs.replace(scenario, orders=orders), self.broker, lives)
+            clerk = mishaps.Clerk(msgspec.structs.replace(scenario, orders=orders), self.broker, lives, self.intake)
             self.agenda.join(clerk, 1)
+        self._publisher: releases.Publisher | None = None
+        if scenario.updates:
+            self._publisher = releases.Publisher(scenario, self.broker, self.moment)
+            self.agenda.join(self._publisher, 1)
+        consoles = {station.node: station.ports.console for station in self.stations}
+        for row in scenario.typed:
+            if row.node in consoles:
+                self.agenda.join(mishaps.Typist(row, consoles[row.node]), row.at_s * 1000)
         self.restorer: mishaps.Restorer | None = None
         if store is not None and scenario.restores:
             self.restorer = mishaps.Restorer(scenario, store, self.intake)
             self.agenda.join(self.restorer, 1)
+
+    def _received(self, topic: str, payload: bytes, t_ms: int) -> None:
+        if self._publisher and topic.endswith("/want"):
+            self._publisher.heard(topic, payload, t_ms)
+        else:
+            self.intake.received(topic, payload, t_ms)
 
     def _join(self, place: Place, body: Body, i: int) -> None:
         index = i + 2  # behind broker and intake

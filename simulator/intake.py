@@ -66,6 +66,10 @@ class Intake:
         ingest.tell_all()
 
     @property
+    def ingest(self) -> IngestCore:
+        return self._ingest
+
+    @property
     def waiting(self) -> int:
         """Messages not committed yet."""
         return sum(len(messages) for messages in self._waiting.values())

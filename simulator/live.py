@@ -13,6 +13,7 @@ from node.app import App
 from simulator.adapters.socket_link import SocketLink
 from simulator.agenda import NEVER
 from simulator.fleet import Fleet, Place
+from simulator.runtimes import defects
 from simulator.scenario import Scenario
 from simulator.stations import Ports
 
@@ -38,6 +39,9 @@ class LiveBody:
     def rest(self, now_ms: int) -> int:
         """A demo is watched: nobody sleeps."""
         return 0
+
+    def plant(self, where: str) -> None:
+        defects.plant(self.app, where)
 
     def cut(self) -> None:
         self.app = None

@@ -21,6 +21,8 @@ from simulator.fault_tables import (
     PacketsTable,
     ResetTable,
     RestoreTable,
+    TypedTable,
+    UpdateTable,
 )
 from simulator.tables import WATERS, Name, Natural, SpanTable, Table, WorldTable
 
@@ -104,6 +106,8 @@ class Scenario(Table):
     restores: list[RestoreTable] = []
     orders: list[OrderTable] = []
     crashes: list[CrashTable] = []
+    typed: list[TypedTable] = []
+    updates: list[UpdateTable] = []
     world: WorldTable = msgspec.field(default_factory=WorldTable)
     name: str = ""
     folder: str = ""
@@ -206,6 +210,8 @@ def _named(scenario: Scenario) -> list[str]:
         scenario.flash,
         scenario.orders,
         scenario.crashes,
+        scenario.typed,
+        scenario.updates,
     )
     return [row.node for rows in tables for row in rows]
 

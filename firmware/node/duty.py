@@ -49,6 +49,7 @@ class Duty:
         self._seen = None
         self._cable_ms = -1
         self._heard = 0
+        self.refused = 0  # the newest update offer that was no good: retained, it comes with every time of the radio
 
     @property
     def alarmed(self):

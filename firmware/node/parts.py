@@ -10,7 +10,7 @@ _APP = (
 )  # fmt: skip
 APP_TICKS = ("_reported_ms", "now_ms", "_alive_ms")
 _BOOKS = ("_unix_last", "_began", "_fixed", "_doubted_at", "_kept_s", "storage_bad", "flash_errors", "_damaged")
-_DUTY = ("radio_s", "failures", "told", "boot_ms", "slept_ms", "planned_ms")
+_DUTY = ("radio_s", "failures", "told", "boot_ms", "slept_ms", "planned_ms", "refused")
 _LOG = (
     "boot", "prev_boot", "prev_seq", "seq", "damaged", "last", "first", "written", "opened", "_torn",
 )  # fmt: skip

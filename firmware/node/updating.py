@@ -38,7 +38,9 @@ class Updating:
         self._told_offered = False
         self._hour_from = 0  # uptime, and refusals since
         self._in_hour = 0
-        self._refused = None  # payload or hash that has been refused in this boot
+        self._refused = (
+            app.duty.refused if app.duty else 0
+        )  # the mark of what has been refused in this boot, sleeps and all
         self._failures = 0
         self._retry_at = -1  # storage failed: not before this
         self._proof = None  # made by the first step that needs it
@@ -94,7 +96,9 @@ class Updating:
         state = self._state
         if not state:
             if self._offer:
-                self._refuse(self._offer.version, "this board has no slots: waspada flash gives it some", None)
+                self._refuse(
+                    self._offer.version, "this board has no slots: waspada flash gives it some", self._offer.digest
+                )
             return _IDLE_MS
         if state.news != NONE and self._tell_news(state):
             state.told()
@@ -116,7 +120,7 @@ class Updating:
         if self._fetch and self._fetch.offer.digest == offer.digest:
             self._fetch.hurry()
             return
-        if offer.version == VERSION or offer.sha256[:16] == state.failed or offer.digest == self._refused:
+        if offer.version == VERSION or offer.sha256[:16] == state.failed or _mark(offer.digest) == self._refused:
             return
         self._fetch = None
         if state.mode == WAITING and self._kept(self._idle_slot())[0] == offer.digest:
@@ -170,11 +174,14 @@ class Updating:
             version = "?"
         return hashlib.sha256(data).digest(), version
 
-    def _refuse(self, version, problem, mark):
+    def _refuse(self, version, problem, what):
         self._fetch = self._offer = None
-        if (mark is None or mark != self._refused) and self._may_tell():
+        mark = _mark(what)
+        if mark != self._refused and self._may_tell():
             self._tell("refused", "%s: %s" % (version, problem))
         self._refused = mark
+        if self._app.duty:
+            self._app.duty.refused = mark
 
     def _may_tell(self):
         """A flood of offers that are no good fills no journal; they are counted all the same."""
@@ -262,3 +269,8 @@ class Updating:
 
     def _tell(self, word, text):
         return self._books.tell(text, (H.UPDATE, 0, _WORDS.index(word)), (H.BECAUSE, 0))
+
+
+def _mark(what):
+    """Of an offer's payload or hash; never 0."""
+    return (binascii.crc32(what) & 0x3FFFFFFF) | 1

@@ -125,7 +125,10 @@ class Clock:
             stepped = self._to_step[0] if self._to_step else NEVER
             if stepped <= t and stepped <= self._ask_ms and stepped <= hinted:
                 self._to_step.pop(0)
-                for at in (stepped - 1, stepped):  # else it would depend on who asked last before the jump, and first after it
+                for at in (
+                    stepped - 1,
+                    stepped,
+                ):  # else it would depend on who asked last before the jump, and first after it
                     keeper.unix_ms(self._tick(at))
             elif self._ask_ms <= t and self._ask_ms <= hinted:
                 self._ask(keeper)

@@ -1,4 +1,5 @@
-"""Two slots in memory, and what boot.py does with them: an update runs to its trial without a board. The code that runs stays the same."""
+"""Two slots in memory, and what boot.py does with them: an update runs to its trial without a board. The code that runs stays the same, but for the version
+that it says."""
 
 import hashlib
 import json
@@ -13,15 +14,17 @@ class Slots:
     def __init__(self, data: Storage, stores: dict[str, Storage], keys: dict[str, bytes]) -> None:
         self._data = data
         self._stores = stores
-        self._keys = keys
+        self.keys = keys
         self.running = "a"
         self.busy = False
+        self.version = ""  # of what runs
 
     def boot(self, cost: int) -> str:
         """The slot that runs from now on, "" when there is none."""
         state = self.state()
         self.running = state.choose(cost, self.sound, self.digest)
         self.busy = state.mode != slots.NONE or state.news != slots.NONE
+        self.version = self._manifest(self.running)["version"] if self.running else ""
         return self.running
 
     def state(self) -> slots.State:
@@ -31,13 +34,13 @@ class Slots:
         return self._stores[slot]
 
     def key(self, name: str) -> bytes:
-        return self._keys.get(name, b"")
+        return self.keys.get(name, b"")
 
     def sound(self, slot: str) -> bool:
         """Whether the slot holds what its manifest says."""
         files = self._stores[slot].files
         try:
-            rows = json.loads(files[slots.MANIFEST])["files"]
+            rows = self._manifest(slot)["files"]
             return all(hashlib.sha256(files[name]).hexdigest() == digest for name, _, digest in rows)
         except (KeyError, ValueError, TypeError):
             return False
@@ -45,3 +48,7 @@ class Slots:
     def digest(self, slot: str) -> str:
         found = self._stores[slot].files.get(slots.MANIFEST)
         return "-" if found is None else hashlib.sha256(found).hexdigest()[:16]
+
+    def _manifest(self, slot: str) -> dict:
+        found: dict = json.loads(self._stores[slot].files[slots.MANIFEST])
+        return found

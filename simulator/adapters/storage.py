@@ -13,6 +13,20 @@ class PowerCut(BaseException):
     """The power went in the middle of a write. No program catches it: it is not there any more."""
 
 
+class Blade:
+    """Cuts the power in the middle of a write. Storages on one flash share one."""
+
+    def __init__(self) -> None:
+        self.left = 0  # the power goes in this write, counted from now; 0: in none
+        self.bits = 0
+        self.cut: Callable[[], object] = lambda: None
+
+    def falls(self) -> bool:
+        """In the write that is now begun."""
+        self.left -= 1
+        return not self.left
+
+
 class Storage:
     """`files` outlives the adapter: a station that is reset finds them again."""
 
@@ -23,6 +37,7 @@ class Storage:
         *,
         capacity_bytes: int = CAPACITY_BYTES,
         failing_ms: tuple[tuple[int, int], ...] = (),
+        blade: Blade | None = None,
     ) -> None:
         self.files: dict[str, bytearray] = {}
         self._moment = moment
@@ -30,13 +45,11 @@ class Storage:
         self._free = capacity_bytes
         self._failing_ms = failing_ms
         self.replaced: Callable[[str, bytes], object] = lambda name, data: None
-        self._cut_in = 0  # the power goes in this write, counted from now; 0: in none
-        self._cut_bits = 0
-        self._cut: Callable[[], object] = lambda: None
+        self.blade = Blade() if blade is None else blade
 
     def cut_in(self, write: int, bits: int, cut: Callable[[], object]) -> None:
         """The power goes in that write from now on, 1 is the next; `bits` say how much of it is done. `cut` is called, then PowerCut is raised."""
-        self._cut_in, self._cut_bits, self._cut = write, bits, cut
+        self.blade.left, self.blade.bits, self.blade.cut = write, bits, cut
 
     def failing(self) -> bool:
         """Whether a write fails now."""
@@ -56,9 +69,9 @@ class Storage:
     def append(self, name: str, data: bytes | bytearray | memoryview) -> None:
         self._spend(len(data))
         kept = len(data)
-        cut = self._cut_in and self._is_cut()
+        cut = self.blade.left and self.blade.falls()
         if cut:
-            kept = self._cut_bits % (len(data) + 1)
+            kept = self.blade.bits % (len(data) + 1)
             self._free += len(data) - kept
         file = self.files.get(name)
         if file is None:
@@ -71,8 +84,8 @@ class Storage:
 
     def replace(self, name: str, data: bytes | bytearray | memoryview) -> None:
         self._spend(len(data) - self.size(name))
-        cut = self._cut_in and self._is_cut()
-        if not cut or self._cut_bits & 1:
+        cut = self.blade.left and self.blade.falls()
+        if not cut or self.blade.bits & 1:
             self.files[name] = bytearray(data)
             self.replaced(name, bytes(data))
         if cut:
@@ -86,12 +99,8 @@ class Storage:
             raise OSError(2, name)
         self._free += len(file)
 
-    def _is_cut(self) -> bool:
-        self._cut_in -= 1
-        return not self._cut_in
-
     def _end(self) -> None:
-        self._cut()
+        self.blade.cut()
         raise PowerCut
 
     def _spend(self, count: int) -> None:

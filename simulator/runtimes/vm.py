@@ -21,7 +21,9 @@ from typing import TypeVar
 import node
 from simulator.adapters.buses import ADC, I2C, UART, OneWire, Pulses, Switch
 from simulator.adapters.link import Link
+from simulator.adapters.storage import Storage
 from simulator.errors import InputError
+from simulator.runtimes.defects import WHERE
 from simulator.stations import Ports
 
 ANSWER_WITHIN_S = 30.0
@@ -33,7 +35,7 @@ _ASKED = struct.Struct("<II")
 _REPLY = struct.Struct("<HI")
 _BOOT, _STEP, _HEAP, _LONGEST_STEP = 1, 2, 3, 4
 _ASKS_STORAGE, _ASKS_BUS = 20, 40  # the first op of each kind
-_DONE, _MORE, _ASK, _ASLEEP = 1, 2, 3, 4
+_DONE, _MORE, _ASK, _ASLEEP, _REBOOT = 1, 2, 3, 4, 5
 _LONGEST = 1 << 20
 _SPOKEN = 2000
 _Kind = TypeVar("_Kind")
@@ -64,6 +66,8 @@ class VMBody:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `close`)
         self._input = b""
         self._rest_ms = 0
+        self._plants = 0  # where a defect is to be, one more
+        self.reboot_wanted = False
 
     def boot(self, station: dict, ports: Ports) -> None:
         if self._rest_ms:
@@ -71,7 +75,14 @@ class VMBody:
         else:
             self._start(ports)
         power = ports.power
-        woken = [station, power.cause(), power.slept_ms()] if power else [station, "power", 0]
+        slots = ports.slots
+        of_slots = slots and {
+            "running": slots.running,
+            "busy": slots.busy,
+            "version": slots.version,
+            "keys": {name: key.hex() for name, key in slots.keys.items()},
+        }
+        woken = [station, power.cause(), power.slept_ms(), of_slots] if power else [station, "power", 0, of_slots]
         memory = power.memory() if power else b""
         self._command(_BOOT, ports.clock.ticks_ms(), json.dumps(woken).encode(), memory)
 
@@ -96,11 +107,15 @@ class VMBody:
     def step(self, now_ms: int) -> int:
         return self._command(_STEP, now_ms, bytes(self._ports.console.typed[:4096]))
 
+    def plant(self, where: str) -> None:
+        self._plants = 1 + WHERE.index(where)
+
     def rest(self, now_ms: int) -> int:
         return self._rest_ms
 
     def cut(self) -> None:
-        self._rest_ms = 0
+        self._rest_ms = self._plants = 0
+        self.reboot_wanted = False
         child, self._child = self._child, None
         if child is None:
             return
@@ -133,7 +148,8 @@ class VMBody:
         received = link.waiting() if state == 2 else memory
         heard = self._uart.waiting() if self._uart else b""
         unix_ms = ports.clock.unix_ms()
-        flags = (1 if link.ended() else 0) | (2 if storage.failing() else 0)
+        flags = (1 if link.ended() else 0) | (2 if storage.failing() else 0) | self._plants << 2
+        self._plants = 0
         head = _HEAD.pack(
             command,
             now_ms,
@@ -152,14 +168,16 @@ class VMBody:
         self._write(head + received + heard + console)
         while True:
             count, kind, due_ms = _ANSWER.unpack(self._read(_ANSWER.size))
-            if kind not in (_DONE, _MORE, _ASK, _ASLEEP) or count > _LONGEST:
+            if kind not in (_DONE, _MORE, _ASK, _ASLEEP, _REBOOT) or count > _LONGEST:
                 raise self._error("wrote past its ports, to stdout: " + repr(self._spoken(count, kind, due_ms)))
             asked = self._done(self._read(count), kind == _ASK)
             if asked is not None:
                 self._write(asked)
             if kind == _ASLEEP:
                 self._rest_ms = int(due_ms)
-            if kind in (_DONE, _ASLEEP):
+            if kind == _REBOOT:
+                self.reboot_wanted = True
+            if kind in (_DONE, _ASLEEP, _REBOOT):
                 return int(due_ms)
 
     def _few(self) -> int:
@@ -238,7 +256,7 @@ class VMBody:
         return _REPLY.pack(0, len(found)) + found
 
     def _reply_of_storage(self, op: int, name: str, data: bytes, first: int, second: int) -> bytes:
-        storage = self._ports.storage
+        storage, name = self._storage_of(name)
         if op == 20:
             return "\n".join(storage.names()).encode()
         if op == 21:
@@ -251,9 +269,18 @@ class VMBody:
             storage.replace(name, data)
         elif op == 24:
             storage.remove(name)
+        elif op == 25:
+            storage.append(name, data)
         else:
             raise self._error(f"asked storage for something unknown ({op})")
         return storage.free.to_bytes(4, "little")
+
+    def _storage_of(self, name: str) -> tuple[Storage, str]:
+        """A slot's files are named `a/node.pack` here."""
+        slot, slash, rest = name.partition("/")
+        if not slash or self._ports.slots is None:
+            return self._ports.storage, name
+        return self._ports.slots.storage(slot), rest
 
     def _reply_of_bus(self, op: int, name: str, data: bytes, first: int, second: int) -> bytes:
         if op == 40:

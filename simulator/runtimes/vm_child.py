@@ -6,12 +6,14 @@ The parent sends a command (`_HEAD`, then its bytes); here the app makes one ste
 first UART holds and the first ADC reads comes along with the command.
 """
 
+import binascii
 import gc
 import json
 import struct
 import sys
 import time
 
+from defects import DRAWN, WHERE, plant
 from vm_buses import answer, ask, build, pipe_in, spent, tell
 
 _HEAD = (
@@ -19,7 +21,7 @@ _HEAD = (
     "<BIqBBIIHiBHHH"
 )
 _ENDED = 1  # flag: the other side of the link closed
-_FAILING = 2  # flag: flash refuses to be written
+_FAILING = 2  # flag: flash refuses to be written; above it, by 2 bits: one more than where a defect is
 _WINDOW = 5760  # what a link takes at one time
 
 
@@ -162,6 +164,51 @@ class Storage:
         self.free = struct.unpack("<I", ask(24, name, 0, 0, b""))[0]
 
 
+class SlotStorage(Storage):
+    """What lies in a slot; each write is asked of the parent."""
+
+    def __init__(self, slot):
+        self._folder = slot + "/"
+
+    def names(self):
+        found = ask(20, self._folder, 0, 0, b"")
+        return [str(name, "utf-8") for name in found.split(b"\n")] if found else []
+
+    def size(self, name):
+        return super().size(self._folder + name)
+
+    def read(self, name, offset, count):
+        return super().read(self._folder + name, offset, count)
+
+    def append(self, name, data):
+        ask(25, self._folder + name, 0, 0, bytes(data))
+
+    def replace(self, name, data):
+        super().replace(self._folder + name, data)
+
+    def remove(self, name):
+        super().remove(self._folder + name)
+
+
+class Slots:
+    def __init__(self, told, data):
+        self.running = told["running"]
+        self.busy = told["busy"]
+        self._keys = told["keys"]
+        self._data = data
+
+    def state(self):
+        from node.core.slots import State
+
+        return State(self._data)
+
+    def storage(self, slot):
+        return SlotStorage(slot)
+
+    def key(self, name):
+        return binascii.unhexlify(self._keys.get(name, ""))
+
+
 class Console:
     data = b""
 
@@ -196,7 +243,7 @@ class Platform:
         return 90000
 
     def traceback(self, error):
-        if not self.survives:
+        if not self.survives and error.args != (DRAWN,):
             raise error
         return "Traceback: simulated"
 
@@ -221,7 +268,7 @@ class Power:
 
 
 class Ports:
-    def __init__(self, pins, power):
+    def __init__(self, pins, power, slots):
         self.power = power
         self.clock = Clock()
         self.buses, self.uart, self.adc = build(pins)
@@ -231,17 +278,22 @@ class Ports:
         self.console = Console()
         self.watchdog = Watchdog()
         self.platform = Platform(False)
+        self.slots = Slots(slots, self.storage) if slots else None
 
 
 def boot(spoken):
     """(ports, app) of the station that comes with a command."""
     gc.collect()  # a board boots with an empty heap
+    memory = pipe_in.read(spoken[-3]) if spoken[-3] else b""
+    station, cause, slept_ms, slots = json.loads(pipe_in.read(spoken[-2] + spoken[-1]))
+    if slots:
+        import node.version
+
+        node.version.VERSION = slots["version"]
     from node.app import App
 
     gc.collect()  # and compiles nothing
-    memory = pipe_in.read(spoken[-3]) if spoken[-3] else b""
-    station, cause, slept_ms = json.loads(pipe_in.read(spoken[-2] + spoken[-1]))
-    ports = Ports(station["pins"], Power(cause, slept_ms, memory))
+    ports = Ports(station["pins"], Power(cause, slept_ms, memory), slots)
     ports.clock.now = spoken[1]
     ports.clock.unix = spoken[2]
     ports.clock.trust(*spoken[7:10])
@@ -294,6 +346,8 @@ def main():
         storage.failing = flags & _FAILING != 0
         spent[1] = 0
         begun = time.ticks_us()
+        if flags >> 2:
+            plant(app, WHERE[(flags >> 2) - 1])
         due = app.step(clock.now)
         spent[0] = max(spent[0], time.ticks_diff(time.ticks_us(), begun) - spent[1])
         rest = app.rest(clock.now) if getattr(app, "duty", None) else 0
@@ -303,7 +357,7 @@ def main():
             app = None  # all but RTC memory and flash is gone
             answer(4, rest)
         else:
-            answer(1, due)
+            answer(5 if getattr(app, "reboot_wanted", False) else 1, due)
 
 
 try:

@@ -40,7 +40,8 @@ LAYERS = (
     ("gateway/", ("gateway", "node.core"), "the gateway shares the wire with the node, nothing else"),
     ("hardware/", ("hardware", "node", "simulator.errors"),
      "a station file is checked against the firmware's own tables and drivers, nothing else"),
-    ("simulator/", ("simulator", "node", "hardware.compile", "hardware.memory", "gateway.ingest", "gateway.store", "gateway.wire", "gateway.marks"),
+    ("simulator/", ("simulator", "node", "hardware.compile", "hardware.memory", "gateway.ingest", "gateway.store", "gateway.wire", "gateway.marks",
+                   "gateway.updates"),
      "the simulator runs the firmware, takes station files and feeds the gateway's ingest core"),
     ("waspada/", ("waspada", "simulator", "gateway", "hardware", "node"), "a command calls the rooms"),
 )  # fmt: skip
@@ -61,7 +62,12 @@ DISTRIBUTIONS = {
 }
 BUILDING = ("hatch_build.py", "gateway/web/build.py")
 # (folder, its package): run by hand, its first lines say how to install it
-BY_HAND = {("tests/fuzz/", "atheris"), ("tests/golden/", "rdtools"), ("simulator/runtimes/", "vm_buses")}
+BY_HAND = {
+    ("tests/fuzz/", "atheris"),
+    ("tests/golden/", "rdtools"),
+    ("simulator/runtimes/", "vm_buses"),
+    ("simulator/runtimes/", "defects"),
+}
 
 
 def _within(module: str, allowed: tuple[str, ...]) -> bool:

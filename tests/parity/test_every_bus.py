@@ -111,8 +111,8 @@ def vm_body(monkeypatch, tmp_path):
     text = Path(vm.__file__).with_name("vm_child.py").read_text()
     app = "from node.app import App"
     assert app in text
-    buses = Path(vm.__file__).with_name("vm_buses.py")
-    (tmp_path / buses.name).write_text(buses.read_text())
+    for name in ("vm_buses.py", "defects.py"):
+        (tmp_path / name).write_text(Path(vm.__file__).with_name(name).read_text())
     child = tmp_path / "child.py"
     child.write_text(text.replace(app, f"sys.path.insert(0, {here!r})\n    from probe import App"))
     monkeypatch.setattr("simulator.runtimes.vm._CHILD", child)
