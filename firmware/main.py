@@ -93,7 +93,7 @@ def run(root: str, steps: int | None = None) -> bool:
         if station and has_run(root):
             return rescue(root, station, e)
         print(
-            "No station runs here: %sstation.json %s. Write one: waspada flash PORT --app-only --station FILE"
+            "No station runs here: %sstation.json %s. Write one: waspada flash NODE --port PORT"
             % (root, "is missing" if isinstance(e, OSError) and not ports else "can't be used (%r)" % e)
         )
         micropython.kbd_intr(3)

@@ -18,7 +18,7 @@ def running():
 def start():
     slot = running()
     if not slot:
-        print("No station runs here: neither slot is whole. Write one: waspada flash PORT --app-only --station FILE")
+        print("No station runs here: neither slot is whole. Write one: waspada flash NODE --port PORT")
         return
     try:
         from outer import start as begin

@@ -164,10 +164,11 @@ def pid_of(path: Path) -> int:
 
 def reload(pid: int) -> str | None:
     """Tells mosquitto to read its files again; why it could not be told."""
-    if not hasattr(signal, "SIGHUP"):
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is None:
         return "there is no such signal on this system"
     try:
-        os.kill(pid, signal.SIGHUP)
+        os.kill(pid, hang_up)
     except OSError as error:
         return f"process {pid}: {error.strerror}"
     return None

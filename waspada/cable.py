@@ -119,6 +119,7 @@ def self_test(port_name: str, name: str) -> tuple[str, dict[str, str]]:
     deadline = time.monotonic() + STATION_WITHIN_S
     heard = b""
     why = ""
+    started = False
     while time.monotonic() < deadline and not why:
         with contextlib.suppress(serial.SerialException, OSError, InputError), open_port(port_name) as port:
             while time.monotonic() < deadline and not why:
@@ -130,11 +131,19 @@ def self_test(port_name: str, name: str) -> tuple[str, dict[str, str]]:
                     said = [line.strip() for line in text.splitlines() if line.startswith("waspada station ")]
                     return (said[-1] if said else f"waspada station {status.get('node', name)}"), status
                 why = next((line.strip() for line in text.splitlines() if line.startswith(NO_STATION)), "")
+                if not started and _at_repl(port):  # somebody had asked for it: that is over now
+                    started = True
+                    port.write(b"import machine; machine.reset()\r")
         if not why:
             time.sleep(0.3)
     last = heard.decode("utf-8", "replace").strip().splitlines()
     silent = f"no station answers within {STATION_WITHIN_S:g} s; the last it said: {last[-1] if last else 'nothing'}"
     raise NotReadyError(f"{port_name}: {why or silent}")
+
+
+def _at_repl(port: serial.Serial) -> bool:
+    port.write(b"\r")
+    return read_until_quiet(port, 0.3, 2).endswith(REPL)
 
 
 def _status(port: serial.Serial) -> dict[str, str]:

@@ -24,7 +24,7 @@ AT_LEAST = 256 * 1024
 MOST = 16 << 20
 DOWNLOADS = "https://micropython.org/download/"
 SIZES = {"2MB": 2 << 20, "4MB": 4 << 20, "8MB": 8 << 20, "16MB": 16 << 20, "32MB": 32 << 20}
-_TABLE_AT, _TABLE_BYTES, _ROW = 0x8000, 0xC00, struct.Struct("<HBBII16sI")
+_TABLE_AT, _TABLE_BYTES, PARTITION = 0x8000, 0xC00, struct.Struct("<HBBII16sI")
 _ROW_MAGIC = 0x50AA
 _APP, _DATA = 0, 1
 
@@ -80,8 +80,8 @@ def read_image(path: Path, name: str = "") -> Image:
 
 
 def _partitions(table: bytes) -> Any:
-    for at in range(0, len(table) - _ROW.size + 1, _ROW.size):
-        magic, kind, _, offset, size, label, _ = _ROW.unpack_from(table, at)
+    for at in range(0, len(table) - PARTITION.size + 1, PARTITION.size):
+        magic, kind, _, offset, size, label, _ = PARTITION.unpack_from(table, at)
         if magic != _ROW_MAGIC:
             return
         yield kind, label.rstrip(b"\0").decode("ascii", "replace"), offset, size

@@ -23,8 +23,8 @@ from simulator.errors import InputError
 from waspada import broker
 from waspada.city import RECORDS, City, write
 
-KIND = "waspada commissioning record"
-PREFIX = b"waspada commissioning record 1\n"
+KIND = "Waspada commissioning record"
+PREFIX = b"Waspada commissioning record 1\n"
 ALGORITHM = "ECDSA-P256-SHA256"
 MOST = 1 << 20
 _MM = 72 / 25.4

@@ -80,7 +80,7 @@ def keygen(args: argparse.Namespace) -> dict[str, Any]:
         public.write_text(f"{_name(modulus)} {modulus.hex()}\n")
     except OSError as error:
         raise InputError(f"{args.name} can't be written ({error.strerror}): choose another NAME") from None
-    said = f"{secret} signs: keep it offline. {public} goes onto boards: waspada flash ... --update-key {public}"
+    said = f"{secret} signs: keep it offline. {public} goes onto boards: copy it to the city's folder as release.pem"
     return {"said": said, "key": _name(modulus), "secret": str(secret), "public": str(public)}
 
 

@@ -181,7 +181,7 @@ def test_an_unusable_description_is_one_sentence_and_the_repl(tmp_path, text, na
     lines = vm.output.splitlines()
     assert len(lines) == 2
     assert named in lines[0]
-    assert lines[0].endswith(b"waspada flash PORT --app-only --station FILE")
+    assert lines[0].endswith(b"waspada flash NODE --port PORT")
     assert not (tmp_path / "world" / "feeds").exists()
 
 
