@@ -1,6 +1,6 @@
-"""What a station's file says beside its firmware's data: where it stands, what feeds it, what hangs on its pins. Of no use to the board, and not in its JSON."""
+"""What a station's file says beside its board's data: where it stands, what feeds it, what hangs on its pins. It is not in the board's JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hardware.parts import Part, parts
@@ -72,7 +72,7 @@ class Fitting:
 class Fittings:
     """A station's parts by name. What a file leaves out is None, or not there; `needs` says it in a sentence."""
 
-    def __init__(self, source: Source, pins: Mapping[str, Any], rows: list[tuple[Mapping[str, Any], str]]) -> None:
+    def __init__(self, source: Source, pins: Mapping[str, Any], rows: Sequence[tuple[Mapping[str, Any], str]]) -> None:
         """`rows`: of each sensor what its table says of OF_A_SENSOR, and its driver."""
         self._source = source
         given = {

@@ -119,7 +119,7 @@ def read_parts(source: Source, group: str) -> dict[str, Part]:
             if key not in figures:
                 source.refuse(
                     (name,),
-                    f"{name} lacks '{key}', which a part on {figures['line']} has; write its data sheet's figure, or one named in [{name}.assumed]",
+                    f"{name} lacks '{key}', as a part on {figures['line']} has it; write its data sheet's figure, or name it in [{name}.assumed]",
                 )
         for key in figures.get("assumed", {}):
             if key not in figures:

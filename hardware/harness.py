@@ -1,0 +1,120 @@
+"""A station as what hangs on what: its rails and their voltages, and everything that takes current from them. What rules, wiring and energy are worked out from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from hardware.compile import Station
+from hardware.fittings import Fitted, Fitting
+from hardware.parts import Part
+from hardware.shape import Trail
+
+CHIP_MV = 3300
+
+
+@dataclass(frozen=True)
+class Load:
+    """A part on a rail: the keys that put it there, and the bus or output it belongs to."""
+
+    part: Part
+    rail: str
+    trail: Trail
+    name: str
+
+
+def demand(station: Station) -> None:
+    """InputError where the file leaves out what the hardware is worked out from."""
+    source, fittings = station.source, station.fittings
+    for name, row in (("site", fittings.coldest_c is not None), ("mount", fittings.mount), ("supply", fittings.supply)):
+        if not row:
+            source.refuse((name,), f"the file lacks [{name}]; it has {_example(name)}")
+    for i, (sensor, fitted) in enumerate(zip(station.sensors, fittings.sensors, strict=True)):
+        _demand_sensor(station, i, sensor, fitted)
+    for name, row in station.source.values["pins"].items():
+        if row["kind"] == "output":
+            for key in ("part", "rail"):
+                if not getattr(fittings.fit(name), key):
+                    source.refuse(("fit", name), f"fit.{name} lacks '{key}': {_example(key)}")
+        if "power" in row and name in station.pins and not fittings.fit(name).switch:
+            source.refuse(
+                ("fit", name), f"fit.{name} lacks 'switch': pins.{name}.power drives one of parts/circuits.toml"
+            )
+        if row["kind"] in ("i2c", "onewire") and not fittings.fit(name).rail:
+            source.refuse(("fit", name), f"fit.{name} lacks 'rail': what its pull-ups are fed from, {_example('rail')}")
+
+
+def _demand_sensor(station: Station, i: int, sensor: dict[str, Any], fitted: Fitted) -> None:
+    source = station.source
+    if sensor["driver"] == "battery":
+        return
+    if fitted.part is None:
+        source.refuse(("sensors", i), f"sensors[{i + 1}] lacks 'part': {_example('part')}")
+    for part, rail, key in ((fitted.part, fitted.rail, "rail"), (fitted.probe, fitted.probe_rail, "probe_rail")):
+        if part and part["supply_mv"][0] and not rail:
+            source.refuse(("sensors", i), f"sensors[{i + 1}] lacks '{key}', which feeds {part.id}: {_example('rail')}")
+    panel = any(key.startswith("panel_") for key in keys_of(station, i))
+    if sensor["driver"] == "ina226" and panel and station.fittings.module is None:
+        source.refuse(
+            ("array",), "the file lacks [array]: the module that its INA226 watch, and how many are in series"
+        )
+
+
+def _example(key: str) -> str:
+    examples = {
+        "site": "coldest_c, the lowest air temperature in degrees", "mount": "part, one of parts/mounts.toml",
+        "supply": "battery and regulator, and charger and panel where the sun feeds it, of parts/supplies.toml",
+        "part": "one of hardware/parts", "rail": "allowed are battery, 5V, 3V3",
+    }  # fmt: skip
+    return examples[key]
+
+
+def keys_of(station: Station, number: int) -> list[str]:
+    """The quantities that a sensor gives."""
+    return [key for key, of in station.points if of == number]
+
+
+def battery_mv(station: Station) -> tuple[int, int]:
+    """From empty to what its charger ends at."""
+    supply = station.fittings.supply
+    top = supply["charger"]["output_mv"] if "charger" in supply else supply["battery"]["full_mv"]
+    return supply["battery"]["empty_mv"], top
+
+
+def rail_mv(station: Station, rail: str) -> tuple[int, int]:
+    if rail == "battery":
+        return battery_mv(station)
+    level = CHIP_MV if rail == "3V3" else station.fittings.supply["regulator"]["output_mv"]
+    return level, level
+
+
+def cold_mv(panel: Part, coldest_c: int) -> int:
+    """Its open circuit on the coldest morning; never less than at 25 degrees."""
+    voc: int = panel["voc_mv"]
+    return max(voc, voc + voc * panel["voc_ppm"] * (coldest_c - 25) // 1_000_000)
+
+
+def loads(station: Station) -> Iterator[Load]:
+    """All that takes current, but for the board and the regulator."""
+    fittings = station.fittings
+    for i, (sensor, fitted) in enumerate(zip(station.sensors, fittings.sensors, strict=True)):
+        if fitted.part and fitted.rail:
+            yield Load(fitted.part, fitted.rail, ("sensors", i, "rail"), sensor["bus"])
+        if fitted.probe and fitted.probe_rail:
+            yield Load(fitted.probe, fitted.probe_rail, ("sensors", i, "probe_rail"), sensor["bus"])
+    for name, fit in fittings.fits.items():
+        if fit.part and fit.rail:
+            yield Load(fit.part, fit.rail, ("fit", name, "rail"), name)
+        for part in fit.has("rs485"):
+            yield Load(part, fit.rail or "3V3", ("fit", name, "through"), name)
+
+
+def on_bus(station: Station, name: str) -> list[tuple[int, Fitted]]:
+    """The sensors of a bus, by their numbers, that are a part."""
+    rows = zip(station.sensors, station.fittings.sensors, strict=True)
+    return [(i, fitted) for i, (sensor, fitted) in enumerate(rows) if sensor["bus"] == name and fitted.part]
+
+
+def outputs(station: Station) -> Iterator[tuple[str, int, Fitting]]:
+    for name, row in station.pins.items():
+        if row["kind"] == "output":
+            yield name, row["pin"], station.fittings.fit(name)

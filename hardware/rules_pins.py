@@ -1,0 +1,87 @@
+"""Rules of single pins, beyond those that reading a station's file holds to already (hardware.boards.why_not)."""
+
+from collections.abc import Iterator
+
+from hardware.boards import chips
+from hardware.compile import Station
+from hardware.harness import CHIP_MV, outputs
+from hardware.rule import Finding, finding
+from node.core import settings
+
+INSIDE_OHM = 45_000  # the chip's own pull-ups
+_BARE_UA = 20_000  # that a pin gives with its level kept
+_ONEWIRE_OHM = (1000, 5000)
+_LONG_CM = 1000
+
+
+def sleeps(station: Station) -> bool:
+    row = settings.ROWS[settings.index("power.profile", settings.ROWS)]
+    return station.settings.get("power.profile", row[3]) == 1
+
+
+def boot_glitch(station: Station) -> Iterator[Finding]:
+    for name, pin, _ in outputs(station):
+        if pin in chips()[station.board["chip"]]["glitch"]:
+            said = f"{name} is on {pin}, which {station.board['chip']} drives or pulls up at boot"
+            yield finding(station.source, "boot-glitch", ("pins", name, "pin"), said, (pin,))
+
+
+def output_pull_down(station: Station) -> Iterator[Finding]:
+    for name, pin, fit in outputs(station):
+        downs = [ohm for ohm in (fit.pull_down_ohm, fit.switch["pull_down_ohm"] if fit.switch else 0) if ohm]
+        down = 1 / sum(1 / ohm for ohm in downs) if downs else 0
+        trail = ("fit", name, "pull_down_ohm")
+        if not fit.pull_down_ohm:
+            yield finding(
+                station.source, "output-pull-down", ("fit", name), f"{name} on {pin} has no pull-down", (pin,)
+            )
+        elif fit.switch and CHIP_MV * down / (INSIDE_OHM + down) >= fit.switch["on_at_mv"]:
+            said = f"{name} on {pin}: {down:.0f} Ohm against the chip's pull-up leave {fit.switch.id} on"
+            yield finding(station.source, "output-pull-down", trail, said, (pin,))
+
+
+def output_driver(station: Station) -> Iterator[Finding]:
+    for name, pin, fit in outputs(station):
+        if fit.part and not fit.switch and (fit.part["peak_ua"] > _BARE_UA or fit.rail != "3V3"):
+            said = f"{fit.part.id} of {fit.part['awake_ua'] // 1000} mA on {fit.rail} hangs on the bare pin {pin}"
+            yield finding(station.source, "output-driver", ("fit", name), said, (pin,))
+
+
+def wake_pin(station: Station) -> Iterator[Finding]:
+    if not sleeps(station):
+        return
+    wake = chips()[station.board["chip"]]["wake"]
+    counted = [(name, row["pin"]) for name, row in station.pins.items() if row["kind"] == "pulses"]
+    for name, pin in counted:
+        if pin not in wake:
+            said = f"{name} is on {pin}, and asleep {station.board['chip']} watches {', '.join(map(str, wake))}"
+            yield finding(station.source, "wake-pin", ("pins", name, "pin"), said, (pin,))
+    for name, pin in counted[1:]:
+        said = f"{name} is the second contact that counts, and asleep only {counted[0][0]} does"
+        yield finding(station.source, "wake-pin", ("pins", name, "pin"), said, (pin,))
+
+
+def contact_pull_up(station: Station) -> Iterator[Finding]:
+    for name, row in station.pins.items():
+        if row["kind"] == "pulses" and sleeps(station) and not station.fittings.fit(name).pull_up_ohm:
+            said = f"{name} on {row['pin']} wakes the chip and has no pull_up_ohm"
+            yield finding(station.source, "contact-pull-up", ("fit", name), said, (row["pin"],))
+
+
+def onewire_pull_up(station: Station) -> Iterator[Finding]:
+    for name, row in station.pins.items():
+        if row["kind"] == "onewire":
+            fit = station.fittings.fit(name)
+            least, most = _ONEWIRE_OHM
+            most = most if fit.cable_cm <= _LONG_CM else most // 2
+            if not least <= fit.pull_up_ohm <= most:
+                said = f"{name} on {row['pin']} has {fit.pull_up_ohm or 'no'} Ohm over {fit.cable_cm} cm; {least} to {most} it takes"
+                yield finding(station.source, "onewire-pull-up", ("fit", name), said, (row["pin"],))
+
+
+def without_psram(station: Station) -> Iterator[Finding]:
+    if not station.board["psram_kb"]:
+        yield finding(station.source, "psram-tls", ("board",), f"{station.board['name']} has no PSRAM")
+
+
+ALL = (boot_glitch, output_pull_down, output_driver, wake_pin, contact_pull_up, onewire_pull_up, without_psram)

@@ -1,0 +1,51 @@
+"""`waspada hardware`: station files held to the rules of chips, lines and supplies."""
+
+import argparse
+import json
+from typing import Any
+
+from hardware.check import check_file, passes
+from hardware.compile import shipped
+from hardware.rule import rules
+
+DONE, REFUSED = 0, 1
+
+
+def add(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "hardware", help="station files: pins, lines and supply checked", description=__doc__
+    )
+    parser.set_defaults(run=run)
+    does = parser.add_subparsers(dest="does", metavar="check|rules", required=True)
+    look = does.add_parser("check", help="name each rule that a station breaks, and what to do")
+    look.add_argument("files", metavar="FILE", nargs="+", help=f"station file (TOML), or one of {', '.join(shipped())}")
+    does.add_parser("rules", help="the rules, each with its reason and its source")
+
+
+def run(args: argparse.Namespace) -> int:
+    return {"check": _check, "rules": _rules}[args.does](args)
+
+
+def _check(args: argparse.Namespace) -> int:
+    stations = []
+    for name in args.files:
+        found = check_file(name)
+        stations.append({"file": str(name), "passes": passes(found), "findings": [each.as_data() for each in found]})
+        if not args.json:
+            for each in found:
+                print(each.sentence())
+            print(
+                f"{name}: {'passes' if passes(found) else 'does not pass'}, {len(found)} findings of {len(rules())} rules"
+            )
+    if args.json:
+        print(json.dumps({"stations": stations}))
+    return DONE if all(station["passes"] for station in stations) else REFUSED
+
+
+def _rules(args: argparse.Namespace) -> int:
+    if args.json:
+        print(json.dumps({"rules": [vars(rule) for rule in rules().values()]}))
+        return DONE
+    for rule in rules().values():
+        print(f"{rule.name} ({rule.severity}): {rule.what}: {rule.why}. Do: {rule.remedy}. Source: {rule.source}")
+    return DONE
