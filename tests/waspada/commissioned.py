@@ -94,7 +94,8 @@ def commission(cable, city, answers, link_within_s=120.0):
     screen = io.StringIO()
     with open_port(cable.port) as port, Station(port) as station:
         one = known(city, NODE, None)
-        person = Person(io.StringIO("".join(answer + "\n" for answer in answers)), screen.write)
+        typed = io.StringIO("".join(answer + "\n" for answer in answers)) if isinstance(answers, list) else answers
+        person = Person(typed, screen.write)
         pin = Pin(given=pin_of(city, one))
         try:
             done = Commissioning(station, city, one, person, pin, lambda: WHEN, link_within_s).run()

@@ -28,6 +28,7 @@ class Cable:
             self.desk.storage.files["pin"] = bytearray(kept_pin.encode(pin, b"0123456789abcdef", 20))
         before(self.desk)
         self.heard = b""
+        self.step_ms = STEP_MS
         self.said = 0
         self.cut_after = cut_after
         self._spoil = spoil or (lambda data: data)
@@ -53,7 +54,7 @@ class Cable:
 
     def until(self, true):
         """Waits for what the station comes to by itself."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not true(self.desk):
             assert time.monotonic() < deadline, "it did not come true"
             self._stop.wait(0.01)
@@ -80,7 +81,7 @@ class Cable:
                     self.heard += data
                     slept, self._silent = min(len(data), self._silent), max(0, self._silent - len(data))
                     self.desk.console.typed += data[slept:]
-                self.desk.run(STEP_MS)
+                self.desk.run(self.step_ms)
                 said = bytes(self.desk.console.said)
                 self.desk.console.said.clear()
                 if said:

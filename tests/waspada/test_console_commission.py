@@ -1,5 +1,6 @@
 """The guided commissioning, from the staff to the signed record."""
 
+import io
 import json
 import sys
 
@@ -8,7 +9,7 @@ import pytest
 from simulator.errors import InputError
 from tests.waspada.city_desk import enrolled
 from tests.waspada.commissioned import ANSWERS, DOCUMENT, NODE, cable_to, city_with_a_station, commission, recorded
-from tests.waspada.console_desk import console
+from tests.waspada.console_desk import STEP_MS, console
 from waspada import record
 from waspada.city import read_settings
 from waspada.consoles.pin import VARIABLE
@@ -125,6 +126,37 @@ def test_a_cable_pulled_anywhere_leaves_no_record_and_no_half_settings(there, af
             assert "commissioned" not in [row["what"] for row in city.rows()]
         now = list(cable.desk.app.settings.values)
         assert [k for k in range(len(now)) if now[k] != before[k]] in ([], [11])
+
+
+class Slow(io.StringIO):
+    """Answers; the one with this number comes a quarter of an hour late."""
+
+    def __init__(self, answers, cable, late):
+        super().__init__("".join(answer + "\n" for answer in answers))
+        self._cable, self._left = cable, late
+
+    def readline(self):
+        self._left -= 1
+        if self._left < 0:
+            self._left = 1000
+            end = self._cable.desk.t + 900_000
+            self._cable.step_ms = 2000
+            self._cable.until(lambda desk: desk.t > end)
+            self._cable.step_ms = STEP_MS
+        return super().readline()
+
+
+@pytest.mark.parametrize(("late", "expected"), [(2, []), (3, ["calibration"]), (6, []), (10, [])])
+def test_a_crew_that_takes_its_time_is_not_thrown_out(there, late, expected):
+    city, station, pin = there
+    with cable_to(station, pin) as cable:
+        answers = list(ANSWERS)
+        if expected:
+            answers[4] = "1.10"
+        _, (made, _, failed) = commission(cable, city, Slow(answers, cable, late))
+    assert failed == expected
+    if expected:
+        assert "not saved" in made["record"]["checks"]["calibration"]
 
 
 def test_another_board_than_the_citys_is_not_commissioned(there):

@@ -46,8 +46,9 @@ def test_a_profile_is_shown_set_saved_and_read_back(profile):
 
 
 def test_many_stations_get_a_report_each_and_one_that_is_away_stops_no_other(profile):
-    with Cable() as first, Cable(station={"node": "dr02"}) as second:
-        done = console(first.port, "socket://127.0.0.1:1", second.port, "--apply", profile, "--yes", "--json")
+    with Cable(pin=PIN) as first, Cable(pin=PIN, station={"node": "dr02"}) as second:
+        words = (first.port, "socket://127.0.0.1:1", second.port, "--apply", profile, "--yes", "--json")
+        done = console(*words, environment={VARIABLE: PIN})
         assert values_of(first) == values_of(second)
     assert done.code == 1
     assert [one["result"] for one in done.json["stations"]] == ["applied", "gone", "applied"]

@@ -144,7 +144,8 @@ class Commissioning:
             saved = self._ask("save")
             for line in saved.lines:
                 self.person.tell(f"  {line}")
-            self._check("calibration", f"staff {staff}: {saved.lines[0] if saved.good else saved.why}", saved.good)
+            kept = saved.good and saved.lines[0].startswith("sensor.height")  # not where it was forgotten meanwhile
+            self._check("calibration", f"staff {staff}: {saved.lines[0] if kept else f'not saved, {saved.why}'}", kept)
 
     def _height(self) -> None:
         if not self._has_level():

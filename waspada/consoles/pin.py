@@ -21,7 +21,7 @@ class RefusedError(Exception):
 
 
 class Pin:
-    """Where the PIN comes from. `given` is used once: a wrong one is not tried again."""
+    """Where the PIN comes from. What is given is tried once at each station: a wrong one costs waiting."""
 
     def __init__(
         self, file: Path | None = None, given: str = "", prompt: Callable[[str], str] = getpass.getpass,
@@ -30,6 +30,8 @@ class Pin:
         self._file = file
         self._prompt = prompt
         self._sleep = sleep
+        self._tried: set[str] = set()  # ports at which what was given has been tried
+        self._right: dict[str, str] = {}
         self._given = given or (_read(file) if file else os.environ.get(VARIABLE, "").strip())
 
     def can_ask(self) -> bool:
@@ -45,6 +47,7 @@ class Pin:
                 answer = station.ask(f"login {pin}", _DIGEST_S)
             if answer.good:
                 station.logged_in = True
+                self._right[station.name] = pin  # for when it was left alone and has logged out
                 return
             if answer.ending != "wait":
                 raise RefusedError(f"{station.name}: {answer.why}")
@@ -55,7 +58,10 @@ class Pin:
         raise RefusedError(f"{station.name}: wrong PIN; it is on the station's label, under the fold")
 
     def _next(self, station: Station) -> str:
-        pin, self._given = self._given, ""
+        pin = self._right.pop(station.name, "")
+        if not pin and station.name not in self._tried:
+            self._tried.add(station.name)
+            pin = self._given
         if not pin:
             if not self.can_ask():
                 raise InputError(

@@ -14,6 +14,7 @@ from waspada.consoles.port import GoneError
 FORGET_LINE = b"\x15"
 PROMPT = b"> "
 READY = b"= ready\r\n"
+CLOSED = b"= closed\r\n"
 REPL = b">>> "
 ANSWER_WITHIN_S = 10.0
 HEARD_WITHIN_S = 20.0
@@ -179,12 +180,28 @@ class Station:
 
     def ask(self, line: str, within_s: float = ANSWER_WITHIN_S) -> Answer:
         """`within_s` is for each line of the answer. GoneError when none comes: what was asked may have been done."""
+        self._revive()
         self.send(line)
         return self.answer(max(within_s, SLOW_S) if line.split()[:1] in [[name] for name in SLOW] else within_s)
 
+    def _revive(self) -> None:
+        """After ten quiet minutes the station has logged out and ended machine mode: whoever was asked something meanwhile goes on all the same."""
+        while self._begun and self._waiting():
+            self._data += self.read()
+        if CLOSED in self._data:
+            self.logged_in = False
+            self._data = b""
+            self.begin()
+
+    def _waiting(self) -> bool:
+        try:
+            return bool(self.port.in_waiting)
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise self._gone(error) from None
+
     def send(self, line: str) -> None:
         if len(line) > LINE_MOST or not (line.isascii() and line.isprintable()):
-            raise InputError(f"a station takes lines of ASCII, {LINE_MOST} letters at most: '{line[:40]}...'")
+            raise InputError(f"a station takes lines of ASCII of {LINE_MOST} letters at most: one of these is none")
         self.write(line.encode() + b"\r")
 
     def answer(self, within_s: float = ANSWER_WITHIN_S) -> Answer:
