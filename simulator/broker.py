@@ -147,6 +147,9 @@ class Broker:
         """Whose link that is: the certificate, so to speak."""
         self._nodes[link] = node
 
+    def retained(self) -> list[tuple[str, bytes]]:
+        return sorted(self._retained.items())
+
     def waiting(self) -> dict[str, int]:
         """Messages kept for each client: under way, or until it is there again."""
         return {name: len(one.waiting) + len(one.unacknowledged) for name, one in self._sessions.items()}

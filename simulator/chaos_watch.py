@@ -119,6 +119,12 @@ class Watch:
             state = seen.alarms[-1][1] if seen.alarms else 0
             seen.silenced.append((t, found[3] if found[1] == M.SHELVED_S else 0, state))
 
+    def filled(self, node: str, slot: str) -> None:
+        """Something was written to a slot."""
+        slots = self._stations[node].ports.slots
+        if slots and slot in (slots.running, slots.state().good):
+            self.breaks("slots", node, f"slot {slot} was written to, which runs or is the good one")
+
     def _says_its_version(self, node: str, payload: bytes) -> None:
         slots = self._stations[node].ports.slots
         said = _VERSION.search(payload)

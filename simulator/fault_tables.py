@@ -91,12 +91,12 @@ class OrderTable(Table):
 
 
 class CrashTable(Table):
-    """The station's program raises an exception, where it is said, in each of its first `times` steps from then on."""
+    """The station's program raises an exception, where it is said, the first `times` times from then on."""
 
     node: Name
     at_s: Positive
     where: Literal["measure", "_record", "talk", "_calm"] = "measure"
-    times: Annotated[int, Meta(ge=1, le=20)] = 1
+    times: Annotated[int, Meta(ge=1, le=7)] = 1
 
 
 class TypedTable(Table):

@@ -179,6 +179,7 @@ class Watch(Protocol):
     def published(self, node: str, topic: str, payload: bytes) -> None: ...
     def switched(self, node: str, name: str, on: int) -> None: ...
     def appended(self, node: str, file: str, data: bytes) -> None: ...
+    def filled(self, node: str, slot: str) -> None: ...
 
 
 class Fleet:
@@ -238,7 +239,7 @@ class Fleet:
             sync_after_ms=2000 + noise.below(noise.draw(noise.key(seed, node, "sntp"), 0), 3000),
             resets_ms=[r.at_s * 1000 + r.ms for r in scenario.resets if r.node == node and not r.in_write],
             write_cuts=mishaps.write_cuts(scenario, node),
-            crashes=[(c.at_s * 1000, c.where) for c in scenario.crashes if c.node == node for _ in range(c.times)],
+            crashes=[(c.at_s * 1000, c.where, c.times) for c in scenario.crashes if c.node == node],
             dying=[releases.version(n) for n, row in enumerate(scenario.updates) if row.what == "dying"],
         )
 
@@ -247,7 +248,12 @@ class Fleet:
         return Faults(**{name: getattr(table, name) for name in table.__struct_fields__}, unplugged_ms=unplugged_ms)
 
     def _tracing(self, node: str, slot: str) -> Callable[[str, bytes], object]:
-        return lambda file, data: self.trace.append(node, f"{slot}/{file}", data)
+        def written(file: str, data: bytes) -> None:
+            self.trace.append(node, f"{slot}/{file}", data)
+            if self.watch:
+                self.watch.filled(node, slot)
+
+        return written
 
     def _replaced(self, node: str, file: str, data: bytes) -> None:
         self.notes.append(node, file, data)
@@ -306,7 +312,7 @@ class District(Fleet):
             self.agenda.join(clerk, 1)
         self._publisher: releases.Publisher | None = None
         if scenario.updates:
-            self._publisher = releases.Publisher(scenario, self.broker, self.moment)
+            self._publisher = releases.Publisher(scenario, self.broker)
             self.agenda.join(self._publisher, 1)
         consoles = {station.node: station.ports.console for station in self.stations}
         for row in scenario.typed:

@@ -61,8 +61,12 @@ class Intake:
         self._ingest.tell_all()
 
     def start_again(self, ingest: IngestCore) -> None:
-        """The gateway was restarted: what it had not committed the broker brings again, and it tells every station where it stands."""
+        """The gateway was restarted: what it had not committed the broker brings again, what it retained too, since the gateway subscribes with every
+        connection; and it tells every station where it stands."""
         self._ingest = ingest
+        if self.broker is not None:
+            for topic, payload in self.broker.retained():
+                self.received(topic, payload, self._moment.t)
         ingest.tell_all()
 
     @property

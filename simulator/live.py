@@ -40,8 +40,8 @@ class LiveBody:
         """A demo is watched: nobody sleeps."""
         return 0
 
-    def plant(self, where: str) -> None:
-        defects.plant(self.app, where)
+    def plant(self, where: str, times: int) -> None:
+        defects.plant(self.app, where, times)
 
     def cut(self) -> None:
         self.app = None

@@ -44,6 +44,8 @@ class Looker:
 
     def appended(self, node: str, file: str, data: bytes) -> None: ...
 
+    def filled(self, node: str, slot: str) -> None: ...
+
 
 def scenario_of(days: int, sample_s: int) -> Scenario:
     """Calm water, a sensor that always answers, a gateway that is always there."""

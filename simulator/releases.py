@@ -6,6 +6,7 @@ The key's modulus is a prime, so that it is known here how to sign and the numbe
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.updates import ReleaseError, Updates
@@ -85,13 +86,18 @@ class Shelf(Updates):
 
 
 def slots_of(
-    moment: Moment, data: Storage, failing_ms: tuple[tuple[int, int], ...], traced: dict[str, object]
+    moment: Moment,
+    data: Storage,
+    failing_ms: tuple[tuple[int, int], ...],
+    traced: dict[str, Callable[[str, bytes], object]],
 ) -> Slots:
     """A board with slots: this firmware is in `a`, nothing in `b`. They are on one flash with `data`, but of its bytes each has its own."""
     stores = {
-        slot: Storage(moment, tell, capacity_bytes=SLOT_BYTES, failing_ms=failing_ms, blade=data.blade)  # type: ignore[arg-type]
+        slot: Storage(moment, tell, capacity_bytes=SLOT_BYTES, failing_ms=failing_ms, blade=data.blade)
         for slot, tell in traced.items()
     }
+    for slot, tell in traced.items():
+        stores[slot].replaced = tell
     for name, content in Made(VERSION).files.items():
         stores["a"].files[name] = bytearray(content)
     return Slots(data, stores, {KEY: modulus()})
@@ -100,9 +106,8 @@ def slots_of(
 class Publisher:
     """An actor: whoever offers releases. While the broker is away it waits."""
 
-    def __init__(self, scenario: Scenario, broker: Broker, moment: Moment) -> None:
+    def __init__(self, scenario: Scenario, broker: Broker) -> None:
         self._broker = broker
-        self._moment = moment
         self._root = f"waspada/v1/{scenario.district}/"
         self._shelf = Shelf()
         self._rows: dict[str, UpdateTable] = {}  # by version

@@ -57,8 +57,8 @@ class Body(Protocol):
     def step(self, now_ms: int) -> int: ...
     def cut(self) -> None: ...
 
-    def plant(self, where: str) -> None:
-        """The next call of this method of the app raises (simulator.runtimes.defects)."""
+    def plant(self, where: str, times: int) -> None:
+        """The next so many calls of this method of the app raise (simulator.runtimes.defects)."""
 
     def rest(self, now_ms: int) -> int:
         """Milliseconds of deep sleep that the app wants, its state in the power port and itself gone; 0: it stays awake."""
@@ -79,10 +79,10 @@ class Station:
         sync_after_ms: int,
         resets_ms: Sequence[int] = (),
         write_cuts: Sequence[tuple[int, int]] = (),
-        crashes: Sequence[tuple[int, str]] = (),
+        crashes: Sequence[tuple[int, str, int]] = (),
         dying: Sequence[str] = (),
     ) -> None:
-        """`write_cuts`: (from, n), the power goes in the n-th write from then on. `crashes`: (from, where), each costs a step from then on.
+        """`write_cuts`: (from, n), the power goes in the n-th write from then on. `crashes`: (from, where, how many times).
         `dying`: versions that raise in every step."""
         self.node: str = compiled["node"]
         self.compiled = compiled
@@ -147,12 +147,12 @@ class Station:
 
     def _spoil(self, t_ms: int) -> None:
         if self._dies_since_ms >= 0:
-            self._body.plant("measure")
+            self._body.plant("measure", 1)
         elif t_ms >= self._crashes[0][0]:
-            where = self._crashes.pop(0)[1]
-            self._body.plant(where)
-            if where in ("measure", "_record"):
-                self.lamed_ms.append((t_ms, t_ms + LAMED_MS))
+            _, where, times = self._crashes.pop(0)
+            self._body.plant(where, times)
+            if where == "measure":
+                self.lamed_ms.append((t_ms, t_ms + times * LAMED_MS))
 
     def _choose_slot(self, t_ms: int, cost: int) -> None:
         """As boot.py does."""

@@ -58,8 +58,8 @@ class HostBody:
         assert step is not None
         return step(now_ms) if self._version is None else self._as_its_version(lambda: step(now_ms))
 
-    def plant(self, where: str) -> None:
-        defects.plant(self.app, where)
+    def plant(self, where: str, times: int) -> None:
+        defects.plant(self.app, where, times)
 
     @property
     def reboot_wanted(self) -> bool:

@@ -107,8 +107,8 @@ class VMBody:
     def step(self, now_ms: int) -> int:
         return self._command(_STEP, now_ms, bytes(self._ports.console.typed[:4096]))
 
-    def plant(self, where: str) -> None:
-        self._plants = 1 + WHERE.index(where)
+    def plant(self, where: str, times: int) -> None:
+        self._plants = 1 + WHERE.index(where) + (times << 3)
 
     def rest(self, now_ms: int) -> int:
         return self._rest_ms

@@ -21,7 +21,9 @@ _HEAD = (
     "<BIqBBIIHiBHHH"
 )
 _ENDED = 1  # flag: the other side of the link closed
-_FAILING = 2  # flag: flash refuses to be written; above it, by 2 bits: one more than where a defect is
+_FAILING = (
+    2  # flag: flash refuses to be written; above it, by 2 bits: one more than where a defect is; by 5: how many times
+)
 _WINDOW = 5760  # what a link takes at one time
 
 
@@ -347,7 +349,7 @@ def main():
         spent[1] = 0
         begun = time.ticks_us()
         if flags >> 2:
-            plant(app, WHERE[(flags >> 2) - 1])
+            plant(app, WHERE[(flags >> 2 & 7) - 1], flags >> 5)
         due = app.step(clock.now)
         spent[0] = max(spent[0], time.ticks_diff(time.ticks_us(), begun) - spent[1])
         rest = app.rest(clock.now) if getattr(app, "duty", None) else 0
