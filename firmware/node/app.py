@@ -300,7 +300,11 @@ class App:
 
     def _resume(self):
         """A reset is no reason to fall silent."""
-        if self.storage.size(_ALARM_FILE):
+        try:
+            kept = self.storage.size(_ALARM_FILE)
+        except OSError:
+            kept = 1  # perhaps: it is asked for until storage says
+        if kept:
             from node.lasting import Lasting
 
             self._lasting = Lasting(self, self._alarms, self._books)
