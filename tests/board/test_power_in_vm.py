@@ -183,3 +183,25 @@ def test_a_wake_that_finds_flash_unreadable_or_does_not_start_still_has_a_siren_
     (tmp_path / "world" / "cause").write_text("4")
     boot(tmp_path, code)
     assert {f"{SIREN} 0", f"{STROBE} 0", f"{RANGER_POWER} 0"} <= set(world(tmp_path, "holds"))
+
+
+AWAKE_AFTER_ALL = """
+import esp32, machine
+from node.esp32 import power
+pins = {"siren": {"kind": "output", "pin": 25}, "strobe": {"kind": "output", "pin": 26}}
+board = power.build(pins)
+def fails(*_):
+    raise OSError(5)
+%s = fails
+try:
+    board.doze(1000, {})
+except OSError:
+    print("awake")
+"""
+
+
+@pytest.mark.parametrize("call", ["machine.deepsleep", "esp32.wake_on_ext0"])
+def test_a_sleep_that_fails_at_its_last_call_leaves_no_siren_held(tmp_path, call):
+    (tmp_path / "world").mkdir()
+    assert "awake" in boot(tmp_path, AWAKE_AFTER_ALL % call)
+    assert world(tmp_path, "holds")[-3:] == ["all 0", f"{SIREN} 0", f"{STROBE} 0"]

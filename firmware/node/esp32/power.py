@@ -124,6 +124,9 @@ class Power:
                 self._pulses = name
         if head and self._pulses:
             pins[self._pulses]["counted"] = early.tips.count if early else head[2]
+        self._release()
+
+    def _release(self):
         for number in self._held():
             Pin(number, Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
 
@@ -156,10 +159,14 @@ class Power:
                 contact = None  # else it would wake at once, again and again
         now = _now_ms()
         _write(now, now + ms, count, number, self._memory)
-        for held in self._held():
-            Pin(held, Pin.OUT, value=0, hold=True)  # type: ignore[call-arg]
-        esp32.gpio_deep_sleep_hold(True)
-        _doze(contact, ms)
+        try:
+            for held in self._held():
+                Pin(held, Pin.OUT, value=0, hold=True)  # type: ignore[call-arg]
+            esp32.gpio_deep_sleep_hold(True)
+            _doze(contact, ms)
+        finally:  # it does not sleep: a siren that is held would be silent while the station is awake
+            esp32.gpio_deep_sleep_hold(False)
+            self._release()
 
     def _held(self):
         """Siren, strobe and whatever switches power: low as long as nobody drives them."""
