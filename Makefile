@@ -1,6 +1,7 @@
 # Waspada. `make demo` shows it, `make test` proves it; each first sets up what it needs.
 #   make setup            .venv from the lock file, nothing else
 #   make demo ARGS=...    waspada demo ...
+#   make demo-flash       a station from enrolment to its first reading, on the real tools without a board; ARGS=--json
 #   make test             everything but what is marked "once" (installs mosquitto and chromium where it may)
 #   make lint             style, types and house rules only
 #   make chaos SEEDS=20   the chaos scenario with seeds 1..20
@@ -9,7 +10,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint chaos lock clean system
+.PHONY: help setup demo demo-flash test lint chaos lock clean system
 
 SEEDS ?= 10
 JOBS ?= 2
@@ -51,12 +52,19 @@ $(TESTING): requirements-test.lock $(RUNTIME)
 demo: setup
 	@$(BIN)/waspada demo $(ARGS)
 
-# The real parts that tests run against and pip cannot bring.
+# It needs what the tests need but the browser: esptool, the real MicroPython VM, a bootloader without a chip, mosquitto.
+demo-flash:
+	@$(MAKE) --no-print-directory system SYSTEM=mosquitto FOR=demo-flash
+	@$(MAKE) --no-print-directory $(TESTING)
+	@$(BIN)/python -m waspada.demo_flash $(ARGS)
+
+# The real parts that tests run against and pip cannot bring; all of them, or those that SYSTEM names.
+SYSTEM ?= mosquitto mosquitto_sub chromium
+FOR ?= test
 system:
 	@export PATH="$$PATH:/usr/sbin"; need=""; \
-	command -v mosquitto >/dev/null || need="$$need mosquitto"; \
-	command -v mosquitto_sub >/dev/null || need="$$need mosquitto-clients"; \
-	command -v chromium >/dev/null || need="$$need chromium"; \
+	for program in $(SYSTEM); do \
+	  command -v $$program >/dev/null || need="$$need $$(echo $$program | sed s/mosquitto_sub/mosquitto-clients/)"; done; \
 	[ -x $(BIN)/python ] || [ -n "$$($(FIND_PYTHON))" ] || need="$$need python3 python3-venv"; \
 	[ -z "$$need" ] && exit 0; \
 	if command -v apt-get >/dev/null; then \
@@ -66,7 +74,7 @@ system:
 	    $$may apt-get update -qq </dev/null && \
 	    $$may env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$need </dev/null >&2 && exit 0; \
 	  fi; fi; \
-	echo "make test needs$$need: install them with the system's package manager (on Debian: apt-get install$$need), then run it again." >&2; \
+	echo "make $(FOR) needs$$need: install them with the system's package manager (on Debian: apt-get install$$need), then run it again." >&2; \
 	exit 2
 
 lint: $(TESTING)

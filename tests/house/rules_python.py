@@ -223,3 +223,20 @@ def unexplained_skips(_name: str, source: str) -> Found:
         elif isinstance(node, ast.Attribute) and _dotted(node) in ("pytest.mark.skip", "pytest.mark.xfail"):
             if id(node) not in called:
                 yield node.lineno, _dotted(node)
+
+
+def open_ports(_name: str, source: str) -> Found:
+    """Whatever lets somebody else begin a conversation. A bus may listen, a socket may not."""
+    tree = _parse(source)
+    modules = {module.split(".")[0] for _, module in imports(tree)}
+    for line, module in imports(tree):
+        if module.split(".")[0] in ("webrepl", "bluetooth", "espnow", "aioble", "ftpd"):
+            yield line, f"imports {module}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            if (
+                node.attr in ("bind", "accept", "AP_IF", "start_server")
+                or node.attr == "listen"
+                and "socket" in modules
+            ):
+                yield node.lineno, f".{node.attr}"

@@ -60,7 +60,7 @@ class WLAN:
 
     def config(self, name):
         assert name == "channel"
-        return WLAN.on[2]
+        return WLAN.on[2] if WLAN.on else 1
 
     def status(self, name):
         assert name == "rssi"
