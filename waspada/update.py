@@ -9,15 +9,21 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from gateway.config import Broker, Config, ConfigError, load
+from gateway.connection import why
+from gateway.tls import context
 from gateway.updates import OFFER, Release, ReleaseError
 from node.core.signature import KEY_BYTES, usable_key
 from node.core.update import MANIFEST, NEEDED, Fetch, Offer, Refused, version_of
 from node.version import VERSION
 from simulator.errors import InputError
 from waspada import packing
+from waspada.city import City, common_name
+from waspada.enrolment import GATEWAY_TOML
 
 WITHIN_S = 10.0
 
@@ -46,10 +52,25 @@ def add(subparsers: Any) -> None:
     check.add_argument("--running", metavar="VERSION", default="0.0.0", help="the version that the node runs (0.0.0)")
     publish = steps.add_parser("publish", help="give a release to the gateway and offer it to nodes")
     publish.add_argument("folder", metavar="FOLDER", type=Path, nargs="?")
-    publish.add_argument("--to", metavar="FOLDER", type=Path, help="the gateway's `[updates] folder`")
+    publish.add_argument(
+        "--to",
+        metavar="FOLDER",
+        type=Path,
+        help="the gateway's `[updates] folder` (with --city: what its gateway.toml says)",
+    )
     publish.add_argument("--district", metavar="D", required=True)
     publish.add_argument("--node", metavar="N", action="append", required=True, help="a node to offer it to (repeat)")
-    publish.add_argument("--broker", metavar="HOST:PORT", default="127.0.0.1:1883")
+    publish.add_argument(
+        "--city",
+        metavar="DIR",
+        type=Path,
+        help="the city's folder: its broker, with the certificate of the district's gateway",
+    )
+    publish.add_argument(
+        "--broker",
+        metavar="HOST:PORT",
+        help="another broker (of the gateway's gateway.toml, without --city 127.0.0.1:1883)",
+    )
     publish.add_argument("--withdraw", action="store_true", help="take the offer back instead")
     for step in (keygen, build, sign, check, publish):
         step.add_argument("--json", action="store_true", help=argparse.SUPPRESS)
@@ -155,17 +176,20 @@ def check(args: argparse.Namespace) -> dict[str, Any]:
 def publish(args: argparse.Namespace) -> dict[str, Any]:
     payload = b""
     version = None
+    config = _of_gateway(args.city, args.district, args.node) if args.city else Config()
+    broker = _broker(args.broker, config.broker)
     if not args.withdraw:
-        if args.folder is None or args.to is None:
+        to = args.to or (Path(config.updates.folder) if config.updates.folder else None)
+        if args.folder is None or to is None:
             raise InputError("say which release and where the gateway serves from: FOLDER --to FOLDER, or --withdraw")
         try:
             release = Release(args.folder)
         except ReleaseError as error:
             raise InputError(str(error)) from None
         payload, version = release.offer, release.version
-        _copy(args.folder, args.to / version)
+        _copy(args.folder, to / version)
     topics = [f"waspada/v1/{args.district}/{node}/update" for node in args.node]
-    _retain(args.broker, topics, payload)
+    _retain(broker, topics, payload)
     said = f"offered {version} to {', '.join(args.node)}" if version else f"withdrawn from {', '.join(args.node)}"
     return {"said": said, "version": version, "nodes": args.node}
 
@@ -263,20 +287,55 @@ def _copy(source: Path, target: Path) -> None:
         raise InputError(f"{target} can't be written ({error.strerror}): choose another --to") from None
 
 
-def _retain(broker: str, topics: list[str], payload: bytes) -> None:
+def _of_gateway(folder: Path, district: str, nodes: list[str]) -> Config:
+    """What the district's gateway is configured with. InputError: there is none, or no such stations."""
+    city = City(folder).must_exist()
+    known = city.known()
+    for node in nodes:
+        one = known.get(common_name(district, node))
+        if one is None or one.revoked:
+            raise InputError(
+                f"{district}/{node} is not enrolled: waspada enrol --list-nodes --city {folder} says what is"
+            )
+    try:
+        return load(str(city.gateway(district) / GATEWAY_TOML))
+    except ConfigError as problem:
+        raise InputError(str(problem)) from None
+
+
+def _broker(given: str | None, own: Broker) -> Broker:
+    if given is None:
+        return own
+    host, _, port = given.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise InputError(f"--broker {given!r}: give HOST:PORT")
+    return msgspec.structs.replace(own, host=host, port=int(port))
+
+
+def _retain(broker: Broker, topics: list[str], payload: bytes) -> None:
     import paho.mqtt.client as mqtt
 
-    host, _, port = broker.rpartition(":")
-    if not host or not port.isdigit():
-        raise InputError(f"--broker {broker!r}: give HOST:PORT")
+    where = f"the broker at {broker.host}:{broker.port}"
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    if broker.user is not None:
+        client.username_pw_set(broker.user, broker.password)
+    if broker.tls is not None:
+        try:
+            client.tls_set_context(context(broker.tls))
+        except ConfigError as problem:
+            raise InputError(str(problem)) from None
     try:
-        client.connect(host, int(port))
+        client.connect(broker.host, broker.port)
         client.loop_start()
-        for topic in topics:
-            client.publish(topic, payload, 1, True).wait_for_publish(WITHIN_S)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise InputError(f"the broker at {broker} can't be used ({error}): is it running, is the port right?") from None
+        said = [client.publish(topic, payload, 1, True) for topic in topics]
+        for one in said:
+            one.wait_for_publish(WITHIN_S)
+        if not all(one.is_published() for one in said):
+            raise InputError(f"{where} does not take it within {WITHIN_S:.0f} s: does it let this client in?")
+    except OSError as error:
+        raise InputError(f"{where} can't be used ({why(error)}): is it running, is the port right?") from None
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{where} can't be used ({error}): is it running, is the port right?") from None
     finally:
         client.disconnect()
         client.loop_stop()

@@ -8,6 +8,7 @@ import pytest
 
 from node.version import VERSION
 from tests.broker import mosquitto
+from tests.waspada.city_desk import STATION, Caller, CityBroker, enrolled, new_city, of_gateway, of_node, ports
 from waspada import cli
 
 
@@ -108,6 +109,50 @@ def test_an_offer_is_retained_and_can_be_withdrawn(city, capsys, tmp_path):
         assert (to / VERSION / "node.pack").read_bytes() == (city / "release" / "node.pack").read_bytes()
         assert told(capsys, "publish", "--withdraw", *words)[0] == 0
         assert retained(port) == {}
+
+
+@pytest.fixture
+def at(tmp_path):
+    """A city with the station dr01, and its broker, which lets nobody in without a certificate."""
+    two = ports()
+    folder = new_city(tmp_path / "city", *two)
+    enrolled(folder, "dr01", "--station", STATION)
+    with CityBroker(tmp_path, folder, two) as broker:
+        yield broker
+
+
+@pytest.mark.broker
+def test_a_citys_broker_takes_the_offer_from_its_gateways_certificate(city, at, capsys, tmp_path):
+    words = ("--district", "demo", "--node", "dr01", "--city", at.city)
+    code, result = told(capsys, "publish", city / "release", *words)
+    assert (code, "--to FOLDER" in result["error"]) == (2, True)
+    gateway_toml = at.city / "gateways" / "demo" / "gateway.toml"
+    gateway_toml.write_text(gateway_toml.read_text() + '\n[updates]\nfolder = "releases"\n')
+    assert told(capsys, "publish", city / "release", *words)[0] == 0
+    assert (gateway_toml.parent / "releases" / VERSION / "node.pack").is_file()
+    station = Caller(of_node(at.city / "nodes" / "demo.dr01", tmp_path / "dr01"), at.port)
+    station.subscribe("waspada/v1/demo/dr01/update")
+    station.until_heard("waspada/v1/demo/dr01/update", (city / "release" / "offer.json").read_bytes())
+    station.close()
+    assert told(capsys, "publish", "--withdraw", *words)[0] == 0
+
+
+@pytest.mark.broker
+def test_who_is_not_the_citys_own_offers_nothing(city, at, capsys, tmp_path):
+    words = ("publish", city / "release", "--to", tmp_path / "to", "--district", "demo", "--node", "dr01")
+    code, result = told(capsys, *words, "--broker", f"127.0.0.1:{at.gateway_port}")
+    assert (code, "can't be used" in result["error"] or "does not take it" in result["error"]) == (2, True)
+    code, result = told(capsys, *words[:-1], "dr09", "--city", at.city)
+    assert (code, "demo/dr09 is not enrolled" in result["error"]) == (2, True)
+    other = new_city(tmp_path / "other", at.port, at.gateway_port)
+    enrolled(other, "dr01", "--station", STATION)
+    code, result = told(capsys, *words, "--city", other)
+    assert (code, "certificate" in result["error"]) == (2, True)
+    gateway = Caller(of_gateway(at.city), at.gateway_port)
+    gateway.subscribe("waspada/v1/demo/dr01/update")
+    assert gateway.alive
+    assert gateway.heard == []
+    gateway.close()
 
 
 def retained(port):
