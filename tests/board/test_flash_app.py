@@ -273,6 +273,6 @@ def test_an_identity_that_is_not_the_registrys_is_put_on_no_board(flash, city, t
     assert code == 2 and "is revoked" in said["error"]
 
 
-def test_the_command_as_a_program_says_what_it_would_erase_and_asks():
+def test_the_command_runs_as_a_program():
     done = waspada("--help")
     assert done.returncode == 0 and "--batch" in done.stdout and "--save-first" in done.stdout
