@@ -1,4 +1,4 @@
-"""A station as what hangs on what: its rails and their voltages, and everything that takes current from them. What rules, wiring and energy are worked out from."""
+"""A station as what hangs on what: its rails and their voltages, all that takes current from them. Rules, wiring and energy are worked out from it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -115,7 +115,10 @@ def read_parts(source: Source, group: str) -> dict[str, Part]:
         if not isinstance(kind, str) or kind not in kinds:
             source.refuse((name, "kind"), f"{name}: no kind {kind!r:.40}; there are {', '.join(kinds)}")
         figures = table(source, row, {**COMMON, "kind": {"choices": [kind]}, **kinds[kind]}, (name,))
-        for key in NEEDED.get(figures.get("line", ""), ()):
+        needed = NEEDED.get(figures.get("line", ""), ()) + (
+            ("bus_max_mv",) if "ina226" in figures.get("drivers", ()) else ()
+        )
+        for key in needed:
             if key not in figures:
                 source.refuse(
                     (name,),

@@ -121,7 +121,8 @@ def _ina226(station: Station, i: int, part: Part) -> Iterator[Finding]:
         said = f"sensors[{i + 1}] sees {volts} mV of {what}, and takes {most}"
         yield finding(source, "ina226-voltage", ("sensors", i), said)
     elif panel and volts * fittings.in_series > most:
-        said = f"sensors[{i + 1}] watches one of {fittings.in_series} modules in series: up to {volts * fittings.in_series} mV against its ground, and takes {most}"
+        whole = volts * fittings.in_series
+        said = f"sensors[{i + 1}] watches one of {fittings.in_series} modules in series: {whole} mV against its ground, and takes {most}"
         yield finding(source, "ina226-common-mode", ("array", "in_series"), said)
     amps = _shunt_ma(station, keys, watched if panel or "charger_current" in keys else None)
     if amps * abs(station.sensors[i]["shunt_uohm"]) // 1000 > _SHUNT_UV:

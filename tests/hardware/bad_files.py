@@ -1,0 +1,76 @@
+"""One bad station file for each rule of hardware/rules.toml: a shipped one, and what is changed in it."""
+
+from hardware.compile import STATIONS
+
+
+def shipped(name):
+    return (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
+
+
+STOCK = ('"esp32_wrover_devkitc"', '"esp32_devkitc_v4"')
+SLEEPS = ('"siren.from" = "4"', '"siren.from" = "4"\n"power.profile" = "1"')
+SIREN_FIT = '[fit.siren]\npart = "siren_12w"\nrail = "battery"\nswitch = "mosfet_low_side"\npull_down_ohm = 10000\n'
+ON_LILYGO = (
+    ('"esp32_wrover_devkitc"', '"lilygo_t_a7670"'), ("tx = 33", "tx = 19"), ("power = 4", "power = 18"), ("pin = 26", "pin = 21"),
+    ("pin = 25", "pin = 22"), ("buck_5v_2a", "buck_5v_4a"),
+)  # fmt: skip
+MANY = "".join(
+    f'\n[[sensors]]\ndriver = "modbus"\nbus = "uart2"\naddress = {20 + i}\npart = "conductivity_modbus"\nrail = "battery"\n'
+    f'registers = [{{ register = 0, gives = "conductivity:{i + 2}" }}]\n'
+    for i in range(15)
+)
+SERIES = ("in_series = 1", "in_series = 8")
+COLD = ("coldest_c = -8", "coldest_c = -30")
+# rule -> (shipped station, what is replaced)
+BAD = {
+    "pin-absent": ("river_gauge", [("pin = 26", "pin = 20")]),
+    "flash-pin": ("river_gauge", [("pin = 26", "pin = 6")]),
+    "psram-pin": ("river_gauge", [("pin = 26", "pin = 16")]),
+    "strapping-pin": ("river_gauge", [("pin = 26", "pin = 12")]),
+    "console-pin": ("river_gauge", [("pin = 26", "pin = 3")]),
+    "board-pin": ("weather_pole", [("pin = 42", "pin = 48")]),
+    "lan-pins": ("river_gauge", [("board =", 'access = "lan"\nboard ='), ("[site]", '[lan]\nmdc = 23\nmdio = 18\nphy_type = "lan8720"\nphy_addr = 1\n[site]')]),
+    "modem-pin": ("river_gauge", [*ON_LILYGO, ("pin = 22", "pin = 26")]),
+    "input-only-pin": ("river_gauge", [("pin = 26", "pin = 35")]),
+    "adc2-with-wifi": ("river_gauge", [("pin = 34", "pin = 13")]),
+    "adc-pin": ("river_gauge", [("pin = 34", "pin = 19")]),
+    "uart-count": ("river_gauge", [("uart1", "uart0")]),
+    "i2c-count": ("radar_gauge", [("i2c0", "i2c2")]),
+    "psram": ("air_station", [STOCK]),
+    "psram-tls": ("river_gauge", [STOCK]),
+    "boot-glitch": ("river_gauge", [("pin = 25", "pin = 14")]),
+    "output-pull-down": ("river_gauge", [("pull_down_ohm = 10000\ncable_cm = 300\n\n[fit.strobe]", "cable_cm = 300\n\n[fit.strobe]")]),
+    "output-driver": ("river_gauge", [(SIREN_FIT, SIREN_FIT.replace('switch = "mosfet_low_side"\n', ""))]),
+    "switch-current": ("river_gauge", [(SIREN_FIT, SIREN_FIT.replace("mosfet_low_side", "tiny_switch"))]),
+    "wake-pin": ("rain_gauge", [SLEEPS, ("pin = 27", "pin = 18")]),
+    "contact-pull-up": ("rain_gauge", [SLEEPS, ("pull_up_ohm = 100000\n", "")]),
+    "onewire-pull-up": ("pv_monitor", [("pull_up_ohm = 4700\n", "")]),
+    "i2c-address": ("weather_pole", [("address = 0x41", "address = 0x40")]),
+    "i2c-pull-up": ("pv_monitor", [('[fit.i2c0]\nrail = "3V3"\n', '[fit.i2c0]\nrail = "3V3"\npull_up_ohm = 4700\n')]),
+    "i2c-speed": ("weather_pole", [("scl = 9\nkhz = 100", "scl = 9\nkhz = 400")]),
+    "i2c-capacitance": ("radar_gauge", [('[fit.i2c0]\nrail = "3V3"\ncable_cm = 20', '[fit.i2c0]\nrail = "3V3"\npull_up_ohm = 2200\ncable_cm = 500')]),
+    "rs485-transceiver": ("radar_gauge", [('through = ["rs485_auto_3v3"]\n', "")]),
+    "rs485-load": ("tide_gauge", [("\n[care]", MANY + "\n[care]"), ('part = "conductivity_modbus"', 'part = "heavy_modbus"')]),
+    "rs485-termination": ("tide_gauge", [("terminated = true\n", "")]),
+    "supply-voltage": ("radar_gauge", [('part = "radar_kwl801b"\nrail = "battery"', 'part = "radar_kwl801b"\nrail = "5V"')]),
+    "supply-current": ("air_station", [('regulator = "buck_5v_2a"', 'regulator = "buck_5v_small"')]),
+    "battery-current": ("river_gauge", [('battery = "lfp_6ah"', 'battery = "lfp_small"')]),
+    "charger-voltage": ("river_gauge", [("coldest_c = 20", "coldest_c = -60"), ('panel = "panel_20w"', 'panel = "panel_50w"')]),
+    "charger-current": ("river_gauge", [('panel = "panel_20w"', 'panel = "panel_20w"\npanels = 4')]),
+    "logic-level": ("river_gauge", [('through = ["divider_1k_2k"]\n', "")]),
+    "ina226-voltage": ("pv_monitor", [COLD]),
+    "ina226-common-mode": ("pv_monitor", [SERIES]),
+    "ina226-shunt": ("pv_monitor", [("shunt_uohm = 5000", "shunt_uohm = 10000")]),
+    "adc-range": ("river_gauge", [('charger = "charger_mppt_4a"\n', "")]),
+    "divider-ratio": ("river_gauge", [("ratio_milli = 5700", "ratio_milli = 6600")]),
+    "battery-divider": ("river_gauge", [("divider_470k_100k", "divider_47k_10k")]),
+}  # fmt: skip
+
+
+def text(rule):
+    name, changes = BAD[rule]
+    found = shipped(name)
+    for old, new in changes:
+        assert old in found, f"{rule}: {name}.toml has no {old!r}"
+        found = found.replace(old, new) if old in ("uart1", "i2c0") else found.replace(old, new, 1)
+    return found
