@@ -130,6 +130,12 @@ class Relay:
         ):
             self._switch(0, now_s)
 
+    def off(self):
+        """After a defect, and until the next boot: what judges its time may be what is broken."""
+        self._max_on_s = 0
+        self._on = 0
+        self._output.set(0)
+
     def _switch(self, on, now_s):
         if on != self._on:
             self._on = on

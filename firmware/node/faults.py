@@ -102,7 +102,7 @@ class Faults:
 
     def measuring(self, error, now_ms):
         """Milliseconds until the next step."""
-        text = self._keep(error)
+        text = self.note(error)
         self._measuring += 1
         if self._measuring >= _MOST:
             self._end(text)
@@ -121,7 +121,7 @@ class Faults:
         return 0
 
     def talking(self, error, now_ms):
-        text = self._keep(error)
+        text = self.note(error)
         app, seconds = self._app, self._books.uptime.seconds
         if seconds - self._talked_s > _TALK_S:
             self._talking = 0
@@ -135,7 +135,8 @@ class Faults:
             self._end(text)
         return _MUTE_MS
 
-    def _keep(self, error):
+    def note(self, error):
+        """Counted and told; its text."""
         text = self._ports.platform.traceback(error)  # a simulator's raises it, unless a test is about this
         if isinstance(error, MemoryError):
             gc.collect()

@@ -56,6 +56,11 @@ class Rounds:
         self._battery = battery
         self._untold: list = []
         self.hearing = None
+        survey.on_defect = self._note
+
+    def _note(self, error):
+        """A defect in a derived part: counted and told, and the alarms go on."""
+        self._app.faults.note(error)
 
     def listen(self, sounder):
         """Prove the siren, where its current is measured."""

@@ -126,6 +126,7 @@ class Survey:
         self.uptime_s = 0  # told before every step
         self.round_s = 0  # uptime of the newest complete round
         self._relay = relay
+        self.on_defect = None  # told of each exception in a derived part
         self._derived = derived
         self._measured = 0  # how many of the round's points are not derived
         self._points: list = []  # [(id, q, value)] of the round, derived ones last
@@ -146,7 +147,10 @@ class Survey:
     def step(self, now_ms, moment):
         """One action of one sensor. `moment()` is (flags, seconds, ms), asked for when a round ends."""
         if self._relay:
-            self._relay.guard(self)
+            try:
+                self._relay.guard(self)
+            except Exception as error:
+                self._harmed(self._relay, error)
         if not self.sampling:
             if self.due_in(now_ms):
                 return False
@@ -168,9 +172,12 @@ class Survey:
         self._measured = len(self._points)
         flags, seconds, _ = moment()
         for one in self._derived:
-            one.update(self, flags, seconds)
-            for i, value in one.points():
-                self._points.append(_point(i, value, _WARMING_UP))
+            try:  # each for itself: alarms do not wait for a defect
+                one.update(self, flags, seconds)
+                for i, value in one.points():
+                    self._points.append(_point(i, value, _WARMING_UP))
+            except Exception as error:
+                self._harmed(one, error)
         self._watch(now_ms)
         self._interval()
         return True
@@ -217,7 +224,21 @@ class Survey:
 
     def changes(self):
         """What derived points have to tell as events: lists of points, each told once."""
-        return [event for one in self._derived for event in one.changes()]
+        found = []
+        for one in self._derived:
+            try:
+                found += one.changes()
+            except Exception as error:
+                self._harmed(one, error)
+        return found
+
+    def _harmed(self, one, error):
+        """A defect in what is derived costs that part; a relay is off then."""
+        if one is self._relay:
+            one.off()
+        if not self.on_defect:
+            raise error
+        self.on_defect(error)
 
     def _gather(self):
         found = []

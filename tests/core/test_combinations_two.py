@@ -1,6 +1,14 @@
 """What happens at once, continued: flash that fails in one call or is full, settings of another firmware, defects in what is derived, commands over resets."""
 
-from tests.core.station_desk import broken
+import sys
+
+import pytest
+
+from node import derive
+from node.drivers import catalog
+from tests.core.failing_platform import Platform
+from tests.core.station_desk import Desk, broken
+from tests.core.survey_desk import CALM, bus, module
 from tests.core.test_app import DANGER_MM, MINUTE, NORMAL_MM, calm
 
 HOUR = 60 * MINUTE
@@ -28,3 +36,59 @@ def test_an_alarm_that_can_not_be_looked_for_at_boot_is_looked_for_again():
     desk.boot()
     desk.run(3 * MINUTE)
     assert desk.app.gauge.state == 3, "latched: only a person ends it"
+
+
+# defects in what is derived
+
+
+@pytest.fixture
+def _fake_driver(monkeypatch):
+    monkeypatch.setitem(catalog.OTHERS, "fake", "Fake")
+    monkeypatch.setitem(sys.modules, "node.drivers.fake", module())
+
+
+def _defect(*_):
+    raise IndexError("a defect of ours")
+
+
+@pytest.mark.usefixtures("_fake_driver")
+@pytest.mark.parametrize("method", ["update", "points", "changes"])
+def test_a_defect_in_what_is_derived_stops_no_watch_and_restarts_nothing(monkeypatch, method):
+    monkeypatch.setattr(derive.Mean, method, _defect)
+    air = bus(420)
+    desk = Desk(
+        station={
+            "sensors": [{"driver": "fake", "bus": "co2", "gives": ["co2"]}, CALM],
+            "settings": {},
+            "watch": ["co2"],
+        },
+        buses={"co2": air},
+        platform=Platform(),
+    )
+    desk.run(10 * MINUTE)
+    air.values = [30000]
+    desk.run(10 * MINUTE)
+    assert desk.app.survey.state == 3
+    assert desk.outputs["strobe"].on == 1
+    assert not desk.app.reboot_wanted
+    assert desk.app.defects >= 10
+    assert len(desk.events("crash")) >= 1, "told, and not with every round"
+
+
+@pytest.mark.usefixtures("_fake_driver")
+@pytest.mark.parametrize("method", ["update", "guard", "points"])
+def test_a_defect_in_a_relay_leaves_it_off(monkeypatch, method):
+    relay = {"output": "valve", "of": "fill", "on_below": 300, "off_above": 500, "max_on_s": 3600}
+    sensors = [{"driver": "fake", "bus": "tank", "gives": ["fill"]}, CALM]
+    desk = Desk(
+        station={"sensors": sensors, "settings": {}, "relay": relay},
+        buses={"tank": bus(200)},
+        outputs=("valve",),
+        platform=Platform(),
+    )
+    desk.run(2 * MINUTE)
+    assert desk.outputs["valve"].on == 1
+    monkeypatch.setattr(derive.Relay, method, _defect)
+    desk.run(5 * MINUTE)
+    assert desk.outputs["valve"].on == 0
+    assert not desk.app.reboot_wanted
