@@ -18,7 +18,9 @@ def test_a_key_is_long_random_and_kept_only_as_its_hash():
 
 
 @pytest.mark.parametrize(
-    ("name", "key"), [("amina", "wrong"), ("budi", KEY), ("", ""), ("amina", ""), ("amina", "\ud800")]
+    ("name", "key"),
+    [("amina", "wrong"), ("budi", KEY), ("", ""), ("amina", ""), ("amina", "\ud800")],
+    ids=["wrong key", "another's key", "nothing", "no key", "no letter"],  # the key is another one in each process
 )
 def test_a_wrong_name_or_key_is_denied_in_the_same_words(access, name, key):
     with pytest.raises(Denied) as denied:
