@@ -17,6 +17,11 @@ _SHELVED_MOST_S = 86400
 _REFUSED_EVERY_S = 600
 _AHEAD_MOST_S = 86400  # of a command's expiry: so long at most can one be replayed where its counter was lost
 _IN_HOUR_MOST = 60
+_REBOOTS_FILE = (
+    "reboots"  # when each was, by command: `CRC seconds seconds ..`, so that no row of reboots begins anew with each
+)
+_REBOOTS_MOST = 3
+_REBOOTS_WITHIN_S = 86400
 _REVISIONS_MOST = 10000  # a revision further ahead would leave no room for the next ones
 _DESIRED_FILE = "desired"  # which one was refused, so that a retained one is told once
 
@@ -225,11 +230,23 @@ class Orders:
         elif do == "drill":
             self.drill(_whole(number, "with", 3))
         elif do == "reboot":
+            self._count_reboot(self._books.moment()[1])
             self.reboot()
         elif do == "status":
             app.uplink.tell_status()
         else:
             raise ValueError("no command '%s'" % do)
+
+    def _count_reboot(self, seconds):
+        """Onto flash before it is done. ValueError: too many in a day; a damaged file counts as none, and is whole from then on."""
+        kept = self._app.storage.read(_REBOOTS_FILE, 0, 80)
+        before = []
+        if kept[:9] == b"%08x " % (binascii.crc32(kept[9:]) & 0xFFFFFFFF):
+            before = [int(word) for word in kept[9:].split() if abs(seconds - int(word)) < _REBOOTS_WITHIN_S]
+        if len(before) >= _REBOOTS_MOST:
+            raise ValueError("%d reboots by command in a day: no more" % _REBOOTS_MOST)
+        line = b" ".join([b"%d" % one for one in before + [seconds]])
+        self._app.storage.replace(_REBOOTS_FILE, b"%08x %s" % (binascii.crc32(line) & 0xFFFFFFFF, line))
 
     def _reply(self, name, result, why):
         self._app.uplink.reply(

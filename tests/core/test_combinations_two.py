@@ -10,6 +10,7 @@ from tests.core.failing_platform import Platform
 from tests.core.station_desk import Desk, broken
 from tests.core.survey_desk import CALM, bus, module
 from tests.core.test_app import DANGER_MM, MINUTE, NORMAL_MM, calm
+from tests.core.test_orders import command, online
 
 HOUR = 60 * MINUTE
 
@@ -92,3 +93,39 @@ def test_a_defect_in_a_relay_leaves_it_off(monkeypatch, method):
     desk.run(5 * MINUTE)
     assert desk.outputs["valve"].on == 0
     assert not desk.app.reboot_wanted
+
+
+# commands over resets
+
+
+def _rebooted(desk, counter):
+    answer = command(desk, counter, "reboot")[-1]
+    if desk.app.reboot_wanted:
+        desk.boot()
+        desk.run(2 * MINUTE + 5000)
+    return answer
+
+
+def test_no_row_of_reboots_by_command_keeps_a_station_from_its_work():
+    desk = online()
+    answers = [_rebooted(desk, counter)["result"] for counter in range(1, 7)]
+    assert answers == ["done"] * 3 + ["refused"] * 3
+    desk.type("reboot")
+    assert desk.app.reboot_wanted, "whoever stands there may"
+    desk.boot()
+    desk.run(25 * HOUR)
+    assert _rebooted(desk, 20)["result"] == "done"
+
+
+@pytest.mark.parametrize("damage", [b"", b"junk", b"00000000 1 2 3", bytes(30)])
+def test_a_damaged_count_of_reboots_stops_none_and_counts_from_there(damage):
+    desk = online()
+    desk.storage.files["reboots"] = damage
+    assert [_rebooted(desk, counter)["result"] for counter in range(1, 5)] == ["done"] * 3 + ["refused"]
+
+
+def test_a_reboot_that_can_not_be_counted_is_refused():
+    desk = online()
+    replace = desk.storage.replace
+    desk.storage.replace = lambda name, data: broken() if name == "reboots" else replace(name, data)
+    assert _rebooted(desk, 1)["result"] == "refused"
