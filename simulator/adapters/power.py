@@ -37,6 +37,7 @@ class Power:
             raise ValueError(f"RTC memory keeps {MEMORY_BYTES} bytes, not {len(data)}")
         self._memory = bytes(data)
         self._kept_ms = self._moment.t
+        self._asked_ms = 0  # of the sleep before
 
     def slept_ms(self) -> int:
         """Since `keep`, as the clock of deep sleep says."""

@@ -177,6 +177,59 @@ class NoTrace(_Broken):
         return ""
 
 
+class OneSlotForTwo(_Broken):
+    def storage(self, slot):
+        return self.inner.storage("a")
+
+
+class ForgetsTheTrial(_Broken):
+    """The state is of the moment when it was asked for first."""
+
+    found = None
+
+    def state(self):
+        self.found = self.found or self.inner.state()
+        known = self.found
+        self.found = type(known)(_Nothing())
+        return known
+
+
+class _Nothing:
+    def read(self, name, offset, count):
+        return b""
+
+
+class OneKeyForAll(_Broken):
+    def key(self, name):
+        return self.inner.key("city1")
+
+
+class AlwaysPowerOn(_Broken):
+    def cause(self):
+        return "power"
+
+
+class ForgetsOverSleep(_Broken):
+    def memory(self):
+        return b"" if self.inner.cause() == "sleep" else self.inner.memory()
+
+
+class RemembersOverACut(_Broken):
+    kept = b""
+
+    def keep(self, data):
+        self.kept = data
+        self.inner.keep(data)
+
+    def memory(self):
+        return self.kept
+
+
+class SleepsForNoTime(_Broken):
+    def slept_ms(self):
+        return 0
+
+
 BROKEN = {
     "clock": (TicksPastTheWrap, TimeBeforeItIsKnown, DeafToTheGateway, NeverDoubts),
     "uart": (OldInput, LostByte),
@@ -191,4 +244,6 @@ BROKEN = {
     "outputs": (OnIsOff, Stuck),
     "watchdog": (NeverFeeds,),
     "platform": (NeverLow, NoTrace),
+    "slots": (OneSlotForTwo, ForgetsTheTrial, OneKeyForAll),
+    "power": (AlwaysPowerOn, ForgetsOverSleep, RemembersOverACut, SleepsForNoTime),
 }

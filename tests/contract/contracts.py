@@ -10,6 +10,9 @@ PIN_UV = 2210526
 TYPED = b"show\rset level.alert 0.5\r\x03\xff\x00"
 DEBOUNCE_MS = 100
 UNIX_MS = 1528063200500
+KEY_NAME = "city1"
+KEY = bytes(range(256)) + bytes(128)
+IN_SLOT_A = {"manifest": b'{"version":"0.1.0"}', "node.pack": b"what runs"}
 
 
 class Memory:
@@ -314,9 +317,57 @@ def platform(desk, port):
     assert "Traceback" in text
 
 
+def slots(desk, port):
+    assert port.running == "a"
+    assert not port.busy
+    state = port.state()
+    assert (state.good, state.mode, state.damaged) == ("a", "-", 0)
+    runs = port.storage("a")
+    before = [(name, runs.read(name, 0, 99)) for name in sorted(runs.names())]
+    assert [name for name, _ in before] == ["manifest", "node.pack"]
+    idle = port.storage("b")
+    assert idle.names() == []
+    idle.append("node.pack", b"half ")
+    idle.append("node.pack", b"whole")
+    idle.replace("manifest", b"{}")
+    assert sorted(port.storage("b").names()) == ["manifest", "node.pack"]
+    assert port.storage("b").read("node.pack", 0, 99) == b"half whole"
+    port.storage("b").remove("manifest")
+    assert idle.names() == ["node.pack"]
+    assert [(name, runs.read(name, 0, 99)) for name in sorted(runs.names())] == before, "the other slot is as it was"
+    state.begin()
+    again = port.state()  # as the next boot finds it
+    assert (again.good, again.mode, again.tries) == ("a", "t", state.tries)
+    assert port.running == "a", "what runs is chosen by a boot"
+    assert port.key(KEY_NAME) == KEY
+    for name in ("nobody", "", KEY_NAME[:-1]):
+        assert port.key(name) == b""
+
+
+def power(desk, port):
+    assert port.cause() == "power"
+    assert port.memory() == b""
+    for data in (b"state", bytes(range(256)) * 7 + b"\x00" * 108):  # 1900 bytes at most
+        port.keep(data)
+        assert port.memory() == data
+        desk.pass_ms(4000)
+        assert 3800 <= port.slept_ms() <= 4200
+        port = desk.sleep(port, 60000)
+        assert port.cause() == "sleep"
+        assert port.memory() == data
+        slept = port.slept_ms()
+        assert 64000 * 95 // 100 <= slept <= 66000 * 105 // 100, "since `keep`, the boot in it"
+        desk.pass_ms(1000)
+        assert 950 <= port.slept_ms() - slept <= 1050
+    port = desk.cut(port)
+    assert port.cause() == "power"
+    assert port.memory() == b""
+
+
 PORTS = {
     "clock": clock, "uart": uart, "adc": adc, "i2c": i2c, "onewire": onewire, "pulses": pulses, "switch": switch,
     "storage": storage, "link": link, "console": console, "outputs": outputs, "watchdog": watchdog, "platform": platform,
+    "slots": slots, "power": power,
 }  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from simulator.adapters.console import Console
 from simulator.adapters.link import Link
 from simulator.adapters.outputs import Output
 from simulator.adapters.platform import Platform
+from simulator.adapters.power import Power
+from simulator.adapters.slots import Slots
 from simulator.adapters.storage import Storage
 from simulator.adapters.watchdog import Watchdog
 from simulator.agenda import NEVER, Moment
@@ -85,6 +87,13 @@ class Desk:
             port = Platform()
             port.survives = True
             return port
+        if name == "slots":
+            stores = {slot: Storage(moment, lambda file, data: None) for slot in ("a", "b")}
+            for file, data in contracts.IN_SLOT_A.items():
+                stores["a"].replace(file, data)
+            return Slots(Storage(moment, lambda file, data: None), stores, {contracts.KEY_NAME: contracts.KEY})
+        if name == "power":
+            return Power(moment, drift_ppm=30_000)
         return Watchdog()
 
     def pass_ms(self, ms):
@@ -133,6 +142,15 @@ class Desk:
         return self._is_closed
 
     # the rest
+
+    def sleep(self, port, ms):
+        self.moment.t = port.doze(ms)
+        port.wake()
+        return port
+
+    def cut(self, port):
+        port.restart()
+        return port
 
     def again(self, port):
         return port  # `files` outlives the station

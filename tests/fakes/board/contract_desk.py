@@ -1,11 +1,15 @@
 """The board's adapters on a desk, within the MicroPython VM: stand-ins for `machine`, `network` and `onewire`, real files, pipes and sockets."""
 
+import binascii
+import sys
+
 import contracts
 import machine
 import onewire
 
-from node.esp32 import access, buses, contacts, outputs
+from node.esp32 import access, buses, contacts, flash_slots, outputs
 from node.esp32 import clock as clock_module
+from node.esp32 import power as power_module
 from node.esp32.clock import Clock
 from node.esp32.console import Console
 from node.esp32.link import Link
@@ -37,6 +41,9 @@ class Ticks:
     def ticks_ms(self):
         return self.now % contracts.WRAP
 
+    def time_ns(self):
+        return self.now * 1000000
+
     def ticks_diff(self, later, earlier):
         return (later - earlier + (contracts.WRAP >> 1)) % contracts.WRAP - (contracts.WRAP >> 1)
 
@@ -57,6 +64,15 @@ def _link(port):
     return Link(clock, access.build(clock, {}, "data"), {"host": "127.0.0.1", "port": port})
 
 
+def _slots():
+    for file, data in contracts.IN_SLOT_A.items():
+        Storage("a").replace(file, data)
+    with open("update.key", "w") as keys:
+        keys.write("other 00\n" + contracts.KEY_NAME + " " + binascii.hexlify(contracts.KEY).decode() + "\n")
+    sys.path.insert(0, "/run_a")  # as boot.py does
+    return flash_slots.build(Storage("data"), "")
+
+
 class Desk:
     def __init__(self, open_port=0, closed_port=0):
         self._ports = (open_port, closed_port)
@@ -66,7 +82,7 @@ class Desk:
             self._link = _link(self._ports[0])
             return self._link
         self.ticks = ticks = Ticks(clock_module.time)
-        for module in (clock_module, contacts, machine):
+        for module in (clock_module, contacts, machine, power_module):
             module.time = ticks
         machine.I2C.chips.update({0x40: contracts.Memory(), 0x48: contracts.Memory()})
         onewire.OneWire.chips.append(contracts.Complement())
@@ -83,6 +99,10 @@ class Desk:
             return Platform()
         if name == "watchdog":
             return Watchdog(60)
+        if name == "slots":
+            return _slots()
+        if name == "power":
+            return power_module.build(PINS)
         if name == "outputs":
             return outputs.build(PINS)["siren"]
         return buses.build(PINS)[BUSES[name]]
@@ -126,6 +146,23 @@ class Desk:
         machine.Pin.touch(LID, 1 - closed)
 
     # the rest
+
+    def sleep(self, port, ms):
+        """The chip boots again, a second after it woke."""
+        self.pass_ms(ms + 1000)
+        return self._booted(port, 4)
+
+    def cut(self, port):
+        return self._booted(port, 1)
+
+    def _booted(self, port, cause):
+        with open("world/cause", "w") as file:
+            file.write(str(cause))
+        made = power_module.build(PINS)
+        if not hasattr(port, "inner"):
+            return made
+        port.inner = made  # one that breaks its contract
+        return port
 
     def again(self, port):
         return Storage("data")
