@@ -9,6 +9,7 @@ import contextlib
 import importlib.util
 import json
 import secrets
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -354,6 +355,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line of output")
     parser.add_argument("--logs", metavar="DIR", type=Path, help="keep everybody's logs here")
     args = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: everything that was started is ended
+        signal.signal(number, signal.default_int_handler)
     try:
         return run(args.json, args.logs)
     except InputError as error:

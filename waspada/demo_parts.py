@@ -100,12 +100,12 @@ class Program:
         process, self._process = self._process, None
         if process is None:
             return
-        if process.stdin:
+        if process.stdin:  # it puts its own children away first
             process.stdin.close()
         else:
             process.terminate()
         try:
-            process.wait(_GRACE_S)
+            process.wait(READY_S if process.stdin else _GRACE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -3,10 +3,12 @@
 import base64
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from tests.board.station import ROOT
@@ -34,6 +36,26 @@ def test_the_demo_tells_its_story_and_no_secret_is_in_anything_it_leaves(tmp_pat
     assert "Denied PUBLISH from CN=demo.dr02" in broker and "certificate verify failed" in broker
     assert "found: none" in done.stderr
     print(said["seconds"], "s,", said["image"], "ESP32 image")
+
+
+@pytest.mark.vm
+@pytest.mark.broker
+def test_a_demo_that_is_told_to_end_leaves_nothing_running(tmp_path):
+    command = [sys.executable, "-m", "waspada.demo_flash"]
+    with subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:  # fmt: skip
+        try:
+            for line in process.stdout:
+                if "$ waspada flash dr01" in line:
+                    break
+            started = psutil.Process(process.pid).children(recursive=True)
+            names = " ".join(" ".join(one.cmdline()) for one in started)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
+    assert all(word in names for word in ("mosquitto", "waspada gateway", "bench_of_boards", "bootloader.py"))
+    assert psutil.wait_procs(started, 20)[1] == []
 
 
 def test_a_demo_that_is_not_so_ends_with_1_and_says_why(monkeypatch, capsys):
