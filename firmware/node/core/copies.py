@@ -1,13 +1,15 @@
 """The two copies of the settings on flash: saved one after the other, judged and mended where they differ. Loaded when there is something to do."""
 
 import binascii
+import json
 
-from node.core.measurements import REVISION, SETTINGS, STORAGE
-from node.core.settings import COPIES, DAMAGED, LAGGING, LENGTH_MOST, LOST, SOUND
+from node.core.measurements import NEW_SETTING, REVISION, SETTINGS, STORAGE
+from node.core.settings import COPIES, DAMAGED, LAGGING, LENGTH_MOST, LOST, SOUND, conflict, id_of, within
 
 ASIDE = "settings.bad"  # the newest image that could not be used, for whoever wants to know why
 _REVISION = b'"revision":'
 _REVISION_MOST = 1 << 30
+_TOLD_MOST = 16  # of the settings that fell back
 
 
 def encode(settings, values, revision):
@@ -49,7 +51,9 @@ def _write(storage, which, image):
 
 
 def judge(images, settings):
-    """Take the newest copy that is whole. Where there is none the station's own defaults stay, above any revision that can be learned."""
+    """Take the newest copy that is whole; of one that this firmware does not allow as it is, all that it does. Where there is none the station's
+    own defaults stay, above any revision that can be learned.
+    """
     own = settings.values
     newest = -1
     best = 0
@@ -64,14 +68,47 @@ def judge(images, settings):
         settings.recover(images[newest])
         settings.newest = newest
         return DAMAGED if damaged else LAGGING
+    for image in sorted(images, key=_revision):
+        if image and _is_whole(image):
+            settings.fallen = _take_allowed(image, settings)
     settings.revision = 1 + max([_revision(image) for image in images])
     return LOST
 
 
+def _take_allowed(image, settings):
+    """Of a whole image each value that the table allows, over the station's own; levels only as three that rise.
+
+    Returns the indices that could not be had: another firmware allowed what this one does not.
+    """
+    rows, own = settings.rows, settings.values
+    try:
+        saved = dict(json.loads(image[9:])["values"])
+        values, fallen = list(own), []
+        for i in range(len(rows)):
+            if rows[i][0] in saved:
+                try:
+                    values[i] = within(rows[i], saved.pop(rows[i][0]))
+                except ValueError:
+                    fallen.append(i)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ()
+    for i in range(len(rows)):
+        if rows[i][0].endswith(".alert"):
+            three = (i, i + 1, i + 2)
+            if [k for k in three if k in fallen] or conflict(values[i : i + 3], rows[i : i + 3]):
+                fallen = [k for k in fallen if k not in three] + list(three)
+                values[i : i + 3] = own[i : i + 3]
+    settings.values = values
+    settings.newer = saved
+    return fallen
+
+
 def attend(storage, settings, how, tell):
     """Tell of copies that were damaged, then write them again. `how`: as they were judged. Returns how they are now; a later call goes on."""
-    if how == LOST and not tell((SETTINGS, 0, 2), (REVISION, 0, settings.revision)):
-        return how
+    if how == LOST:
+        fallen = [(NEW_SETTING + id_of(i), 0, settings.values[i]) for i in settings.fallen[:_TOLD_MOST]]
+        if not tell((SETTINGS, 0, 2), (REVISION, 0, settings.revision), *fallen):
+            return how
     if how == DAMAGED and not tell((STORAGE, 0, 0)):
         return how
     try:

@@ -113,6 +113,7 @@ class Settings:
         self.revision = 1
         self.staged = {}
         self.newest = 0  # which copy on flash the next save leaves for last
+        self.fallen = ()  # rows whose saved value this firmware does not allow (copies.judge)
         self.newer: dict = {}  # key -> integer that a newer firmware saved before it was rolled back
 
     def get(self, i):
