@@ -60,7 +60,7 @@ def _modem_pins(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[
     own = lte.get("uart") if kind == "lte" and isinstance(lte, dict) else None
     for name, row in pins.items():
         if name == own:
-            for member, pin in wired.items():
+            for member, pin in ((member, wired[member]) for member in ("rx", "tx", "power")):
                 if row.get(member) != pin:
                     source.refuse(
                         ("pins", name, member),

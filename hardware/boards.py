@@ -75,7 +75,9 @@ def _board(file: Source) -> dict[str, Any]:
     if "lan" in board:
         board["lan"] = table(file, board["lan"], LAN, ("lan",))
     if "modem" in board:
-        board["modem"] = table(file, board["modem"], {"rx": _PIN, "tx": _PIN, "power": _PIN}, ("modem",))
+        board["modem"] = table(
+            file, board["modem"], {"rx": _PIN, "tx": _PIN, "power": _PIN, "supply": {"low": 0, "high": 48}}, ("modem",)
+        )
     board.setdefault("rail_peak_ua", board["peak_ua"])
     board["pins"] = [pin for pin in board["header"] if not why_not(board, pin, "input")[0]]
     board["input_only"] = [pin for pin in board["pins"] if pin in chip["input_only"]]

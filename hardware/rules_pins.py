@@ -84,4 +84,20 @@ def without_psram(station: Station) -> Iterator[Finding]:
         yield finding(station.source, "psram-tls", ("board",), f"{station.board['name']} has no PSRAM")
 
 
-ALL = (boot_glitch, output_pull_down, output_driver, wake_pin, contact_pull_up, onewire_pull_up, without_psram)
+def modem_supply(station: Station) -> Iterator[Finding]:
+    pin = station.board.get("modem", {}).get("supply")
+    if pin is not None and station.access.get("access") == "lte":
+        said = f"{station.board['name']} supplies its modem while {pin} is high, and nothing drives it"
+        yield finding(station.source, "modem-supply", ("access",), said, (pin,))
+
+
+ALL = (
+    boot_glitch,
+    output_pull_down,
+    output_driver,
+    wake_pin,
+    contact_pull_up,
+    onewire_pull_up,
+    without_psram,
+    modem_supply,
+)

@@ -6,7 +6,8 @@ The path from an echo to the siren must not allocate: a garbage collection or a 
 
 import pytest
 
-from hardware.compile import BOARDS, STATIONS
+from hardware.boards import BOARDS
+from hardware.compile import STATIONS
 from hardware.shape import read
 from simulator import firmware_figures
 from tests import vm32, vm64

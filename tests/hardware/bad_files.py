@@ -21,6 +21,7 @@ MANY = "".join(
 )
 SERIES = ("in_series = 1", "in_series = 8")
 COLD = ("coldest_c = -8", "coldest_c = -30")
+MODEM = '[pins.uart2]\nkind = "uart"\nrx = 27\ntx = 26\nbaud = 115200\npower = 4\n\n[lte]\nuart = "uart2"\n\n[site]'
 # rule -> (shipped station, what is replaced)
 BAD = {
     "pin-absent": ("river_gauge", [("pin = 26", "pin = 20")]),
@@ -31,6 +32,7 @@ BAD = {
     "board-pin": ("weather_pole", [("pin = 42", "pin = 48")]),
     "lan-pins": ("river_gauge", [("board =", 'access = "lan"\nboard ='), ("[site]", '[lan]\nmdc = 23\nmdio = 18\nphy_type = "lan8720"\nphy_addr = 1\n[site]')]),
     "modem-pin": ("river_gauge", [*ON_LILYGO, ("pin = 22", "pin = 26")]),
+    "modem-supply": ("river_gauge", [*ON_LILYGO, ("board =", 'access = "lte"\nboard ='), ("[site]", MODEM)]),
     "input-only-pin": ("river_gauge", [("pin = 26", "pin = 35")]),
     "adc2-with-wifi": ("river_gauge", [("pin = 34", "pin = 13")]),
     "adc-pin": ("river_gauge", [("pin = 34", "pin = 19")]),
