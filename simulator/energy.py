@@ -5,7 +5,7 @@ Nothing here was measured on a board: `source` says of each number where it is f
 Milliampere hours are at the chip's 3.3 V, as the published ones; what a 12 V battery gives for them stands beside.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -239,6 +239,20 @@ def figures(samples_s: tuple[int, ...] = SAMPLES_S) -> dict[str, Any]:
             f.name: {"value": round(getattr(Currents(), f.name), 4), "source": SOURCES[f.name]}
             for f in fields(Currents)
         },
+    }
+
+
+def meters(stations: Sequence[Station]) -> dict[str, Meter]:
+    """One at each station whose data lets it sleep."""
+    return {
+        station.node: Meter(station) for station in stations if station.compiled["settings"].get("power.profile") == 1
+    }
+
+
+def mah_per_day(found: dict[str, Meter], t_ms: int) -> dict[str, float]:
+    """Of each, at 3.3 V, over all of a run: floods, resets and talk in it. Siren and strobe are the 12 V battery's (`reserve_mah`)."""
+    return {
+        node: round(sum(shares_mah(meter.use(t_ms), Currents()).values()), 2) for node, meter in sorted(found.items())
     }
 
 

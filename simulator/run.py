@@ -11,7 +11,7 @@ from gateway.store import SqliteStore
 from node.core import limits
 from node.core import settings as S
 from node.core.measurements import STREAMS
-from simulator import chaos_verdict, fleet, judge, shards, watched
+from simulator import chaos_verdict, energy, fleet, judge, shards, watched
 from simulator.backlog import backlogs
 from simulator.chaos_watch import Watch
 from simulator.errors import InputError
@@ -82,6 +82,7 @@ def simulate(
             "watched": found.watched,
             "yield_percent": round(100 * found.counts["readings_stored"] / max(1, found.counts["readings_made"]), 3),
             "backlogs": found.backlogs,
+            **({"mah_per_day": found.mah_per_day} if found.mah_per_day else {}),
             **({"faults": scenario.kinds, **found.counted} if scenario.kinds else {}),
         },
         **({"broken": found.broken} if scenario.kinds else {}),
@@ -119,6 +120,7 @@ def one_part(
 
         district = fleet.District(scenario, seed, places, body, Ingest(store), write, store)
         watch = Watch(district, bodies) if scenario.kinds else None
+        meters = energy.meters(district.stations)
         stack.callback(gc.unfreeze)
         gc.collect()
         gc.freeze()  # the fleet lives to the end: the collector need not walk through it again and again
@@ -127,6 +129,7 @@ def one_part(
         wall_s = time.perf_counter() - begun
         made = dict(district.notes.made)
         bursts = district.bursts
+        mah = energy.mah_per_day(meters, district.moment.t)
         drained_ms, counts, broken, counted = (
             _watched_to_the_end(district, store, made, watch) if watch else _settled(district, store, made)
         )
@@ -146,6 +149,7 @@ def one_part(
             broken=broken,
             backlogs=backlogs(scenario, store),
             counted=counted,
+            mah_per_day=mah,
         )
 
 

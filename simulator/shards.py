@@ -40,6 +40,7 @@ class Found:
     backlogs: list[dict[str, Any]] = field(default_factory=list)  # of each long outage
     broken: list[str] = field(default_factory=list)  # promises, of a run that is watched for them
     counted: dict[str, Any] = field(default_factory=dict)
+    mah_per_day: dict[str, float] = field(default_factory=dict)  # of each station that may sleep
 
 
 class _Place(msgspec.Struct):
@@ -156,6 +157,7 @@ def _together(parts: list[Found], trace_sha256: str) -> Found:
             }
             for rows in zip(*[part.backlogs for part in parts], strict=True)
         ],
+        mah_per_day=dict(sorted(row for part in parts for row in part.mah_per_day.items())),
     )
 
 

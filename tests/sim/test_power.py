@@ -15,7 +15,7 @@ from simulator import energy, fleet, rain_asleep, scenario
 from simulator.adapters.buses import Pulses
 from simulator.adapters.power import BLIND_MS, Power
 from simulator.agenda import Moment
-from simulator.run import HEAP
+from simulator.run import HEAP, simulate
 from simulator.runtimes.host import HostBody
 from simulator.runtimes.vm import VMBody
 
@@ -241,6 +241,18 @@ def test_figures_have_all_that_the_bench_prints() -> None:
     assert [row["goal_met"] for row in found["rows"]] == [False, False, False]
     assert json.loads(json.dumps(found)) == found
     assert found["siren_reserve_mah"]["1 h"] == round(1000 / 3 + 200)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_tells_what_each_station_that_sleeps_takes_a_day(jobs: int) -> None:
+    found = simulate(river(), jobs=jobs)["kpi"]["mah_per_day"]
+    assert list(found) == ["dr01", "dr02"]
+    assert all(
+        600 < mah < 24 * energy.Currents().radio_ma for mah in found.values()
+    )  # the calm hours asleep, the flood awake
+    calm = {"level.alert": 9000, "level.warning": 9500, "level.danger": 9900}
+    assert all(10 < mah < 0.02 * found[node] for node, mah in simulate(river(**calm))["kpi"]["mah_per_day"].items())
+    assert "mah_per_day" not in simulate(river(**{"power.profile": 0}))["kpi"]
 
 
 # Rain
