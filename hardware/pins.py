@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hardware.boards import why_not
+from hardware.boards import chips, why_not
 from hardware.shape import Source, table
 
 _NAME = r"[a-z][a-z0-9_]{0,15}"
@@ -76,7 +76,10 @@ def _free(
     rule, reason = why_not(board, pin, use)
     if rule:
         what = f"{kind} {member}" if member != "pin" else kind
-        free = ", ".join(str(number) for number in board["pins"] if not why_not(board, number, use)[0])
+        quiet = [
+            number for number in board["pins"] if kind != "output" or number not in chips()[board["chip"]]["glitch"]
+        ]
+        free = ", ".join(str(number) for number in quiet if not why_not(board, number, use)[0])
         source.refuse(
             trail, f"pins.{name}: {member} {pin} can't be {what} of {board['name']}: {reason}; allowed are {free}", rule
         )

@@ -34,9 +34,8 @@ def _check(args: argparse.Namespace) -> int:
         if not args.json:
             for each in found:
                 print(each.sentence())
-            print(
-                f"{name}: {'passes' if passes(found) else 'does not pass'}, {len(found)} findings of {len(rules())} rules"
-            )
+            verdict = "passes" if passes(found) else "does not pass"
+            print(f"{name}: {verdict}, {len(found)} finding{'' if len(found) == 1 else 's'} by {len(rules())} rules")
     if args.json:
         print(json.dumps({"stations": stations}))
     return DONE if all(station["passes"] for station in stations) else REFUSED
