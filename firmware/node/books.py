@@ -11,6 +11,7 @@ _FULL = 28  # ENOSPC, which this errno has no name for
 _DOUBT_EVERY_S = 21600  # a server that goes on lying is told of so often
 _WRONG_MS = 60000  # a correction back by more than this says that the time before was wrong: it is not held on to
 _TEXT_MOST = 300
+_DECLARED_AT_ONCE = 8  # room for what is told of a loss may be a loss again
 _FIX_MOST_S = 2000000  # a point's value is 32 bits: uptimes beyond are dated from here
 
 
@@ -99,15 +100,28 @@ class Books:
         return senml.moment(flags, seconds, ms)
 
     def append(self, stream, moment, points, text=b""):
-        """Whether the record is on flash."""
-        try:
-            if self.logs:
-                more = (text,) if text else ()
-                self.logs[stream].append(moment[0], moment[1], moment[2], points, *more)
-                return True
-        except OSError:
-            pass
+        """Whether the record is on flash. Full flash has room for it all the same."""
+        if self.logs:
+            more = (text,) if text else ()
+            for again in (True, False):
+                try:
+                    self.logs[stream].append(moment[0], moment[1], moment[2], points, *more)
+                    return True
+                except OSError as error:
+                    if not again or error.errno != _FULL or not self._make_room(stream):
+                        break
         self.fail()
+        return False
+
+    def _make_room(self, stream):
+        """The oldest readings go, to be declared; for an event, where only the newest readings are left, the oldest events."""
+        for log in self.logs[: stream + 1]:
+            if log.first < log.last:
+                try:
+                    log._give_up_oldest()
+                    return True
+                except OSError:
+                    break
         return False
 
     def event(self, *points):
@@ -159,11 +173,13 @@ class Books:
         damaged = 0
         for stream, log in enumerate(self.logs or ()):
             damaged += log.damaged
-            while log.given_up:
-                lost = log.given_up[0]
+            for _ in range(_DECLARED_AT_ONCE):
+                if not log.given_up:
+                    break
+                lost = log.given_up.pop(0)  # first: to make room for the event, more may go
                 if not self.declare(stream, lost[0], lost[1], lost[2]):
+                    log.given_up.insert(0, lost)
                     return
-                log.given_up.pop(0)
         if damaged != self._damaged:
             self._damaged = damaged
             self.fail()

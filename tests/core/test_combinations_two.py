@@ -1,11 +1,12 @@
 """What happens at once, continued: flash that fails in one call or is full, settings of another firmware, defects in what is derived, commands over resets."""
 
+import errno
 import sys
 
 import pytest
 
 from node import derive
-from node.core import copies
+from node.core import copies, journal
 from node.core import measurements as M
 from node.core import settings as S
 from node.drivers import catalog
@@ -214,3 +215,63 @@ print(copies.judge([image, b""], settings), settings.values, settings.revision, 
 def test_the_board_takes_what_is_allowed_too(capsys):
     exec(WIDER, {})  # noqa: S102
     assert vm64.run(WIDER) == capsys.readouterr().out
+
+
+# full flash
+
+
+class Small(Storage):
+    """Flash of so many blocks of 4 KB; a file of up to 512 bytes lies with the names."""
+
+    def __init__(self, blocks):
+        super().__init__()
+        self.blocks = blocks
+
+    def _has_room(self, name, size):
+        sizes = {other: len(data) for other, data in self.files.items()}
+        sizes[name] = size
+        if sum(-(-size // 4096) for size in sizes.values() if size > 512) > self.blocks:
+            raise OSError(errno.ENOSPC, "full")
+
+    def append(self, name, data):
+        self._has_room(name, len(self.files.get(name, b"")) + len(data))
+        super().append(name, data)
+
+    def replace(self, name, data):
+        self._has_room(name, len(data))
+        super().replace(name, data)
+
+
+@pytest.mark.parametrize("blocks", [*range(3, 12), 25, 40])
+def test_full_flash_keeps_the_newest_and_every_alarm_and_declares_the_oldest_readings(blocks):
+    desk = calm(storage=Small(blocks))
+    for _ in range(40):
+        for _ in range(50):
+            desk.app._books.append(0, (1, 1_600_000_000, 0), [(0, 1, 5)] * 20)
+        desk.level(DANGER_MM)
+        desk.run(2 * MINUTE)
+        desk.level(NORMAL_MM)
+        desk.run(6 * MINUTE)
+    log = desk.app.logs[journal.READINGS]
+    kept = [record.seq for record in desk.records(journal.READINGS)]
+    assert kept[-1] == log.seq, "the newest is there"
+    assert not desk.app._books.flash_errors
+    gone = [
+        (event.values["first_seq"], event.values["last_seq"])
+        for event in desk.events("dropped")
+        if not event.values["dropped"]
+    ]
+    declared = [seq for first, last in gone for seq in range(first, last + 1)]
+    declared += [seq for _, first, last in log.given_up for seq in range(first, last + 1)]
+    assert declared + kept == list(range(1, log.seq + 1)), "each is kept or declared, once"
+    if blocks > 5:
+        assert len(desk.events("alarm")) >= 80
+
+
+def test_full_flash_with_nothing_that_could_go_is_told_and_the_siren_sounds():
+    desk = calm(storage=Small(40))
+    desk.storage.blocks = 0
+    desk.level(DANGER_MM)
+    assert desk.run(5 * MINUTE, until=lambda: desk.outputs["siren"].on)
+    desk.run(HOUR)
+    assert desk.app._books.flash_errors
