@@ -1,4 +1,4 @@
-"""`waspada hardware`: station files held to the rules of chips, lines and supplies."""
+"""`waspada hardware`: station files held to the rules of chips, lines and supplies, and what is derived from them."""
 
 import argparse
 import json
@@ -7,23 +7,25 @@ from typing import Any
 from hardware.check import check_file, passes
 from hardware.compile import shipped
 from hardware.rule import rules
+from waspada import hardware_derived
 
 DONE, REFUSED = 0, 1
 
 
 def add(subparsers: Any) -> None:
     parser = subparsers.add_parser(
-        "hardware", help="station files: pins, lines and supply checked", description=__doc__
+        "hardware", help="station files: checked; wiring, parts and energy", description=__doc__
     )
     parser.set_defaults(run=run)
-    does = parser.add_subparsers(dest="does", metavar="check|rules", required=True)
+    does = parser.add_subparsers(dest="does", metavar="check|rules|wiring|bom|power", required=True)
     look = does.add_parser("check", help="name each rule that a station breaks, and what to do")
     look.add_argument("files", metavar="FILE", nargs="+", help=f"station file (TOML), or one of {', '.join(shipped())}")
     does.add_parser("rules", help="the rules, each with its reason and its source")
+    hardware_derived.add(does)
 
 
 def run(args: argparse.Namespace) -> int:
-    return {"check": _check, "rules": _rules}[args.does](args)
+    return {"check": _check, "rules": _rules}.get(args.does, hardware_derived.run)(args)
 
 
 def _check(args: argparse.Namespace) -> int:

@@ -1,0 +1,129 @@
+"""Sites: how much light falls there, month by month, from a published table; and on a tilted panel, by pvlib's clear sky and geometry (extra `pv`).
+
+A mean day of a month is a clear day scaled to the month's mean: its light is split into beam and diffuse by Erbs' correlation, hour by hour. That makes
+the mean day more diffuse than the month's days are one by one, so that a steep panel is promised less than it gets.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from hardware.shape import ROOM, read, table
+from simulator.errors import InputError, install_advice
+
+SITES = ROOM / "sites"
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")  # fmt: skip
+NEAR_KM = 60
+LINKE_TURBIDITY = 3.5  # a hazy lowland; it shapes the day, the month's table says how much
+_YEAR = 2025
+_STEP_S = 1800
+_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_SPECS: Mapping[str, Mapping[str, Any]] = {
+    "name": {"text": ".{1,60}", "required": True, "about": "a place's name"},
+    "latitude_e2": {"low": -9000, "high": 9000, "required": True},
+    "longitude_e2": {"low": -18000, "high": 18000, "required": True},
+    "altitude_m": {"low": -400, "high": 5000, "required": True},
+    "wh_m2_day": {"low": 0, "high": 10_000, "count": 12, "required": True},
+    "source": {"text": "https?://[!-~]+", "required": True, "about": "a link"},
+    "where": {"text": ".{1,200}", "required": True, "about": "the table, by its title"},
+    "assumed": {"is": lambda value: isinstance(value, dict), "about": "a table from a key to the reason"},
+}
+
+
+class Site(NamedTuple):
+    name: str
+    latitude: float
+    longitude: float
+    altitude_m: int
+    wh_m2_day: tuple[int, ...]
+    source: str
+    where: str
+    assumed: Mapping[str, str]
+
+
+def shipped_sites() -> list[str]:
+    return sorted(path.stem for path in SITES.glob("*.toml"))
+
+
+def read_site(name: str | Path) -> Site:
+    source = read(SITES, name, "site")
+    row = table(source, source.values, _SPECS)
+    return Site(row["name"], row["latitude_e2"] / 100, row["longitude_e2"] / 100, row["altitude_m"], tuple(row["wh_m2_day"]),
+                row["source"], row["where"], row.get("assumed", {}))  # fmt: skip
+
+
+def site_at(text: str) -> Site:
+    """`LAT,LON` near a shipped table, or a table's own name or file."""
+    if text.endswith(".toml") or text in shipped_sites():
+        return read_site(text)
+    latitude, longitude = _degrees(text)
+    sites = [read_site(name) for name in shipped_sites()]
+    away = [(_km(latitude, longitude, site.latitude, site.longitude), site) for site in sites]
+    km, site = min(away, key=lambda pair: pair[0])
+    if km > NEAR_KM:
+        raise InputError(
+            f"no table of irradiation within {NEAR_KM} km of {text}: the nearest is {site.name}, {km:.0f} km away; write one as "
+            f"hardware/sites/{shipped_sites()[0]}.toml, from PVGIS or NASA POWER, and give --site FILE.toml"
+        )
+    return site
+
+
+def _degrees(text: str) -> tuple[float, float]:
+    try:
+        latitude, longitude = (float(word) for word in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"--site is {text!r:.40}; write LAT,LON in degrees, as 1.55,110.35, or one of {', '.join(shipped_sites())}"
+        ) from None
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise InputError(f"--site is {text!r:.40}; allowed are latitudes of -90 to 90 and longitudes of -180 to 180")
+    return latitude, longitude
+
+
+def _km(*degrees: float) -> float:
+    a, b, c, d = (math.radians(each) for each in degrees)
+    cosine = math.sin(a) * math.sin(c) + math.cos(a) * math.cos(c) * math.cos(b - d)
+    return 6371 * math.acos(max(-1.0, min(1.0, cosine)))
+
+
+def _packages() -> tuple[Any, Any, Any]:
+    try:
+        numpy, pandas, pvlib = (import_module(name) for name in ("numpy", "pandas", "pvlib"))
+    except ImportError as error:
+        raise InputError(f"light on a tilted panel needs the extra pv: {install_advice('pv')} ({error})") from None
+    return numpy, pandas, pvlib
+
+
+class Light:
+    """A site's light on panels, by tilt. They face the equator."""
+
+    def __init__(self, site: Site) -> None:
+        np, pd, pvlib = self._tools = _packages()
+        self.azimuth = 180 if site.latitude >= 0 else 0
+        begin = pd.Timestamp(f"{_YEAR}-01-01", tz="UTC") + pd.Timedelta(hours=-site.longitude / 15)  # solar days
+        times = pd.date_range(begin, periods=365 * 86_400 // _STEP_S, freq=f"{_STEP_S}s")
+        place = pvlib.location.Location(site.latitude, site.longitude, altitude=site.altitude_m)
+        self._at = place.get_solarposition(times)
+        clear = place.get_clearsky(times, model="ineichen", solar_position=self._at, linke_turbidity=LINKE_TURBIDITY)
+        self._month = np.repeat(np.arange(12), [days * 86_400 // _STEP_S for days in _DAYS])
+        ghi = clear["ghi"].to_numpy()
+        sums = [ghi[self._month == month].sum() * _STEP_S / 3600 / _DAYS[month] for month in range(12)]
+        share = np.array([wh / total if total else 0 for wh, total in zip(site.wh_m2_day, sums, strict=True)])
+        self._ghi = pd.Series(ghi * share[self._month], index=times)
+        split = pvlib.irradiance.erbs(self._ghi, self._at["zenith"], times)
+        self._dni, self._dhi = split["dni"], split["dhi"]
+
+    def wh_m2_day(self, tilt: int) -> list[float]:
+        """A mean day of each month on a panel of this tilt."""
+        np, _, pvlib = self._tools
+        on_panel = pvlib.irradiance.get_total_irradiance(
+            tilt, self.azimuth, self._at["apparent_zenith"], self._at["azimuth"], self._dni, self._ghi, self._dhi
+        )
+        light = np.nan_to_num(on_panel["poa_global"].to_numpy()).clip(0)
+        return [float(light[self._month == month].sum() * _STEP_S / 3600 / _DAYS[month]) for month in range(12)]
+
+    def best_tilt(self, tilts: Sequence[int] = tuple(range(10, 85, 5))) -> int:
+        """The tilt whose worst month is best; never below 10 degrees, where rain no longer washes the glass."""
+        return max(tilts, key=lambda tilt: min(self.wh_m2_day(tilt)))

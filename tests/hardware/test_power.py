@@ -1,0 +1,190 @@
+"""A station's energy: from its parts and settings here, from what a simulated station did there; and the light of its site."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.ingest import Ingest
+from gateway.store import SqliteStore
+from hardware import power, sites
+from hardware.compile import STATIONS, Station, shipped
+from hardware.shape import Source, read
+from simulator import energy, fleet, scenario
+from simulator.errors import InputError
+from simulator.runtimes.host import HostBody
+from waspada import cli
+
+NEAR = 0.10
+
+
+def station(name: str = "river_gauge", *changes: tuple[str, str]) -> Station:
+    text = (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return Station(Source(Path("drawn.toml"), text))
+
+
+def lived_mah(gauge: Station, profile: int, sample_s: int) -> float:
+    """A calm day lived through by the same station in the simulator, priced with the currents of its own parts."""
+    ranger = gauge.fittings.sensors[0].part
+    assert ranger
+    currents = energy.Currents(
+        sleep_ma=gauge.board["asleep_ua"] / 1000, awake_ma=gauge.board["awake_ua"] / 1000, sensor_ma=ranger["awake_ua"] / 1000
+    )  # fmt: skip
+    use = energy.calm_day(sample_s) if profile else always_on()
+    return sum(energy.shares_mah(use, currents).values())
+
+
+def always_on() -> energy.Use:
+    whole = scenario.load("first_light")
+    settings = {"power.profile": 0, "rise.limit": 0, "level.alert": 9000, "level.warning": 9500, "level.danger": 9900}
+    table = energy.replace_struct(whole.stations[0], nodes=["dr01"], scale_milli=[1000], lag_s=[0], settings=settings)
+    calm = energy.replace_struct(whole, hours=26, stations=[table], outages=[], resets=[], spans=[])
+    store = SqliteStore(":memory:")
+    try:
+        places = fleet.places(calm, calm.seed)
+        district = fleet.District(calm, calm.seed, places, lambda _: HostBody(), Ingest(store))
+        meter = energy.Meter(district.stations[0])
+        district.agenda.run(2 * 3_600_000)
+        before = meter.use(district.moment.t)
+        district.agenda.run(calm.span_ms)
+        return meter.use(district.moment.t).since(before)
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize(("profile", "sample_s"), [(0, 60), (1, 60), (1, 300), (1, 900), (1, 3600)])
+def test_the_simulator_says_the_same_within_a_tenth_from_what_happened(profile: int, sample_s: int) -> None:
+    gauge = station()
+    told = power.Day(gauge, profile, interval_s=sample_s).load_mah
+    lived = lived_mah(gauge, profile, sample_s)
+    assert abs(told - lived) <= NEAR * lived, f"{told:.2f} mAh a day from the table, {lived:.2f} from events"
+
+
+def test_a_forgotten_boot_is_further_off_than_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = {**power.figures(), "times": {**power.figures()["times"], "boot_ms": 0}}
+    monkeypatch.setattr(power, "figures", lambda: figures)
+    lived = lived_mah(station(), 1, 60)
+    assert abs(power.Day(station(), 1).load_mah - lived) > NEAR * lived
+
+
+def test_the_published_day_of_hourly_reports_is_in_the_table() -> None:
+    wifi = power.figures()["wifi"]
+    for reports, mah in energy.PUBLISHED.items():
+        assert abs(0.05 * 24 + reports * wifi["session_uc"] / 3_600_000 - mah) < 0.05
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_each_station_has_a_day_in_both_profiles_and_sleep_costs_less(name: str) -> None:
+    found = power.budget(station(name))
+    on, asleep = found["profiles"]
+    assert 0 < asleep["mah_day"] < on["mah_day"]
+    assert 0 < on["autonomy_days"] < asleep["autonomy_days"]
+
+
+def test_the_reserve_is_the_sounders_own_pattern() -> None:
+    # 60 s of 1 A in 180 s and 0.2 A throughout, six hours: 2000 and 1200 mAh.
+    assert round(power.reserve_mah(station(), 6)) == 3200 == round(energy.reserve_mah(6))
+
+
+def test_the_siren_reserve_is_not_there_for_days_without_sun() -> None:
+    gauge = station()
+    day = power.Day(gauge, 0)
+    assert power.autonomy_days(gauge, day, 0) > power.autonomy_days(gauge, day, 6)
+    assert power.autonomy_days(gauge, day, 100) == 0
+
+
+def test_a_slower_sample_and_a_smaller_board_cost_less() -> None:
+    plain = power.Day(station(), 1)
+    slow = power.Day(station("river_gauge", ("[settings]", '[settings]\n"sample.interval" = "900 s"')), 1)
+    assert slow.battery_mah < plain.battery_mah
+    assert slow.samples == 96
+
+
+def test_kuching_has_its_worst_month_in_january_and_helsinki_in_december() -> None:
+    gauge = station()
+    kuching = power.at_site(gauge, sites.site_at("1.55,110.35"))
+    helsinki = power.at_site(gauge, sites.site_at("60.17,24.94"))
+    assert (kuching["worst_month"], helsinki["worst_month"]) == ("January", "December")
+    assert kuching["tilt"] < 20 < helsinki["tilt"]
+    needs = [row["profiles"][0]["panel_needed_w"] for row in (kuching, helsinki)]
+    assert needs[0] * 5 < needs[1]
+    assert kuching["profiles"][0]["panel_suffices"] and not helsinki["profiles"][0]["panel_suffices"]
+
+
+def test_light_on_a_flat_panel_is_the_tables_own() -> None:
+    site = sites.read_site("kuching")
+    for told, given in zip(sites.Light(site).wh_m2_day(0), site.wh_m2_day, strict=True):
+        assert abs(told - given) < 0.03 * given
+
+
+def test_a_panel_turned_to_a_low_sun_gets_more_of_it() -> None:
+    flat, steep = (sites.Light(sites.read_site("helsinki")).wh_m2_day(tilt)[11] for tilt in (0, 65))
+    assert steep > 1.3 * flat
+
+
+@pytest.mark.parametrize("name", sites.shipped_sites())
+def test_each_site_says_where_its_table_is_from(name: str) -> None:
+    site = sites.read_site(name)
+    assert len(site.wh_m2_day) == 12 and site.source and site.where
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("1.55", "write LAT,LON"),
+        ("north,east", "write LAT,LON"),
+        ("91,0", "allowed are latitudes"),
+        ("nan,0", "allowed are latitudes"),
+        ("-33.9,151.2", "no table of irradiation within 60 km"),
+        ("nothing.toml", "neither a readable file nor one of the shipped helsinki, kuching"),
+    ],
+)
+def test_a_site_that_is_none_is_one_sentence(asked: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["hardware", "power", "river_gauge", f"--site={asked}"]) == 2
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1
+
+
+def test_a_site_that_lacks_a_month_is_refused(tmp_path: Path) -> None:
+    text = (sites.SITES / "kuching.toml").read_text(encoding="utf-8")
+    (tmp_path / "short.toml").write_text(text.replace("3960, ", ""), encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 6: wh_m2_day is .*; allowed are 12 times whole numbers"):
+        sites.site_at(str(tmp_path / "short.toml"))
+
+
+def test_a_station_without_a_supply_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = read(STATIONS, "river_gauge", "station").path.read_text(encoding="utf-8")
+    bare = tmp_path / "bare.toml"
+    bare.write_text(text[: text.index("[supply]")] + text[text.index("[fit.uart1]") :], encoding="utf-8")
+    assert cli.main(["hardware", "power", str(bare)]) == 2
+    assert "the file lacks [supply]" in capsys.readouterr().err
+
+
+def test_the_command_names_month_panel_battery_and_days(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["hardware", "power", "river_gauge", "--site", "1.55,110.35"]) == 0
+    said = capsys.readouterr().out
+    for word in (
+        "Kuching",
+        "January",
+        "mAh a day",
+        "days without sun",
+        "panel_20w",
+        "always on",
+        "duty-cycled",
+        "6 h of siren",
+    ):
+        assert word in said
+
+
+def test_without_pvlib_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(_: str) -> None:
+        raise ImportError("No module named 'pvlib'")
+
+    monkeypatch.setattr(sites, "import_module", absent)
+    assert cli.main(["hardware", "power", "river_gauge", "--site", "kuching"]) == 2
+    assert "extra pv" in capsys.readouterr().err
+    assert cli.main(["hardware", "power", "river_gauge"]) == 0
