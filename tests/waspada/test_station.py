@@ -8,7 +8,7 @@ import pytest
 from hardware.compile import shipped
 from simulator.errors import InputError
 from waspada.cli import main
-from waspada.flash import read_station
+from waspada.contents import read_station
 from waspada.station import for_a_board, read_network
 
 
