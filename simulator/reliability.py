@@ -105,14 +105,22 @@ def siren_under(kind: str) -> dict[str, Any]:
         worst_ms = max(worst_ms, report["kpi"]["worst_siren_ms"])
         heard += report["kpi"]["heard"]
         broken += report["broken"]
-    name = f"crossing to siren under {kind}, worst of {heard}" + (f", broken: {broken[0]}" if broken else "")
+    name = f"crossing to siren under {kind.replace('_', ' ')}, worst of {heard} crossings" + (
+        f", broken: {broken[0]}" if broken else ""
+    )
     return _figure(name, worst_ms / 1000, "s", f"one sample, {SAMPLE_S} s", SAMPLE_S)
 
 
 def longest_step(what: str) -> dict[str, Any]:
     """Of a station in the real VM with that fault for hours, the quickest of two runs: this machine has other work. There is no TLS arithmetic in it."""
     longest = min(_longest_step_us(_faulty(what)) for _ in range(2))
-    return _figure(f"longest step under {what} (64-bit VM)", longest, "us", f"goal {STEP_LIMIT_US:,}", STEP_LIMIT_US)
+    return _figure(
+        f"longest step under {what.replace('_', ' ')} (64-bit VM)",
+        longest,
+        "us",
+        f"goal {STEP_LIMIT_US:,}",
+        STEP_LIMIT_US,
+    )
 
 
 def _faulty(what: str) -> Scenario:

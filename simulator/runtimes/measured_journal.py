@@ -30,6 +30,8 @@ ROOT = {
     "slots.mpy": 2500,
     "pack.mpy": 1500,
     "station.json": 2500,
+    "station.json.1": 2500,
+    "description.mpy": 900,
     "ca.der": 1500,
     "cert.der": 1500,
     "key.der": 2400,

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import node
+from node.core.slots import SLOTS
 from simulator.adapters.buses import ADC, I2C, UART, OneWire, Pulses, Switch
 from simulator.adapters.link import Link
 from simulator.adapters.storage import Storage
@@ -278,7 +279,7 @@ class VMBody:
     def _storage_of(self, name: str) -> tuple[Storage, str]:
         """A slot's files are named `a/node.pack` here."""
         slot, slash, rest = name.partition("/")
-        if not slash or self._ports.slots is None:
+        if slot not in SLOTS or not slash or self._ports.slots is None:  # `../pin` lies beside them
             return self._ports.storage, name
         return self._ports.slots.storage(slot), rest
 

@@ -94,6 +94,7 @@ def application(said):
     app.gauge.state = app.gauge.rising = app.gauge.last_sample_ms = 0
     app.gauge.flag = 1
     app.survey = None
+    app.duty = None
     app.interval_ms = 60000
     app.reboot_wanted = False
     log = Anything()

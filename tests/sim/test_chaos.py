@@ -20,7 +20,7 @@ from simulator.run import simulate
 from simulator.tables import FloodTable, WorldTable
 from waspada import cli
 
-SEEDS = range(1, 101)
+SEEDS = range(1, 61)
 SKIP, REWIND = 1, 2  # what `committed` asks of a cursor (node.uplink)
 WITHIN = 6  # seeds in which a planted defect must show
 
@@ -42,7 +42,7 @@ def test_seeds_keep_every_promise_and_draw_every_kind_of_fault():
     [
         ("clock_step", "crash_storm", "network_trial"),
         ("update", "crash", "write_cut", "orders_of_people"),
-        ("update", "reboot", "flash_error", "forgetting_outage"),
+        ("update", "reboot", "flash_error", "network_trial"),  # slots, and a console that looks beside them
     ],
 )
 def test_a_seed_gives_the_same_bytes_in_the_vm(kinds):
