@@ -1,7 +1,7 @@
 """The first code after a reset. Whatever ran before, siren, strobe and every other output are off before anything else is tried.
 
 Then it chooses the slot that runs, counts the attempts of one on trial, and puts it first on the path: `/run_a`, or `/try_a` where the
-application has something to do about the slots. This file, `slots`, `seal`, `pack`, `storage` and `main.py` lie outside the slots: no update
+application has something to do about the slots. This file, `slots`, `seal`, `pack`, `storage`, `description` and `main.py` lie outside the slots: no update
 changes them. Whatever goes wrong here ends in the last good slot, or in a sentence on the console, never in a loop.
 """
 
@@ -15,17 +15,37 @@ from machine import Pin
 
 
 def outputs_off():
+    for station in described():
+        try:
+            pins = station["pins"]
+            for name in pins:
+                try:
+                    if pins[name]["kind"] == "output":
+                        Pin(pins[name]["pin"], Pin.OUT, value=0)
+                except (ValueError, KeyError, TypeError):
+                    continue  # one that can't be used keeps no other one on
+        except (KeyError, TypeError):
+            pass  # main.py says so
+
+
+def described():
+    """What the copies of the station's description say, the damaged one left out; nothing yet on a board without."""
     try:
-        with open("station.json") as file:
-            pins = json.load(file)["pins"]
-        for name in pins:
+        try:
+            import description
+        except ImportError:  # the application lies beside this file, in no slot
+            from node.esp32 import description
+        found = [description.usable(image) for image in description.images()]
+    except Exception:  # whatever it is, outputs go off
+        found = []
+        for name in ("station.json", "station.json.1"):
             try:
-                if pins[name]["kind"] == "output":
-                    Pin(pins[name]["pin"], Pin.OUT, value=0)
-            except (ValueError, KeyError, TypeError):
-                continue  # one that can't be used keeps no other one on
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no description yet: main.py says so
+                with open(name) as file:
+                    found.append(json.load(file))
+            except (OSError, ValueError):
+                pass
+    sys.modules.pop("description", None)
+    return [station for station in found if station]
 
 
 def choose_slot():

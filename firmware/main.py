@@ -22,7 +22,7 @@ try:
         woken = power.begin()  # before anything that takes time: a tip may have woken the chip
     from node.app import App
     from node.core.clock import add, diff
-    from node.esp32 import access, buses, flash_slots, outputs
+    from node.esp32 import access, buses, description, flash_slots, outputs
     from node.esp32.clock import Clock
     from node.esp32.console import Console
     from node.esp32.link import Link
@@ -78,13 +78,14 @@ def run(root: str, steps: int | None = None) -> bool:
     """Runs the station in `root`station.json, for ever or for so many steps. True: someone asked for the REPL."""
     ports = station = None
     try:
-        with open(root + "station.json") as file:
-            station = json.load(file)
+        station, harmed = describe(root)
         if broken:
             raise broken
         station["reset"] = _CAUSES.get(machine.reset_cause(), "unknown")
         ports = Ports(station, root)
         app = App(station, ports)
+        if harmed:
+            app._books.fail()
         for name in ("node.compose", "node.drivers.catalog"):  # needed once a boot
             ports.platform.forget(name)
         gc.collect()
@@ -168,6 +169,18 @@ def idle(app, ports, watchdog, since: int, due_in_ms: int) -> None:
         if getattr(app, "radio", True):
             ports.access.up()  # a modem is talked to whatever the app waits for
         time.sleep_ms(min(left, _SLICE_MS))
+
+
+def describe(root: str) -> tuple[dict, bool]:
+    """(what the station is, whether one of its two files was damaged)."""
+    if broken:  # perhaps the very module that knows
+        for name in ("station.json", "station.json.1"):
+            try:
+                with open(root + name) as file:
+                    return json.load(file), False
+            except (OSError, ValueError):
+                continue
+    return description.read(root)
 
 
 def has_run(root: str) -> bool:

@@ -7,6 +7,7 @@ import re
 import secrets
 import tempfile
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 from node.core import limits, pin
 from node.core.settings import COPIES, ROWS, Settings
 from node.core.signature import usable_key
+from node.esp32 import description
 from simulator.errors import InputError
 from waspada import city as layout
 from waspada import packing
@@ -70,7 +72,8 @@ class Target:
     def own(self, life: str | None = None) -> dict[str, bytes]:
         station = {**self.station, "life": life or self.life}
         station["commissioned"] = max(station.get("commissioned", 0), int(time.time()) - EARLIER_S)
-        return {**self.secrets, "station.json": json.dumps(station, separators=(",", ":")).encode()}
+        described = described_as(station)
+        return {**self.secrets, **dict.fromkeys(description.NAMES, described)}
 
     def files(self, app: App, boot: int) -> dict[str, bytes]:
         """A whole board. `boot`: numbers up to it have been given to records of this life, on a board or before it was erased."""
@@ -80,6 +83,14 @@ class Target:
     def settings(self) -> Settings:
         rows = limits.ROWS if self.station.get("watch") else ROWS
         return Settings(self.station.get("settings", {}), rows)
+
+
+def described_as(station: dict[str, Any]) -> bytes:
+    """`station.json` as node/esp32/description.py checks it: its last member is the CRC-32 of all before it."""
+    body = json.dumps({key: value for key, value in station.items() if key != "crc"}, separators=(",", ":"))[
+        :-1
+    ].encode()
+    return body + b',"crc":"%08x"}' % zlib.crc32(body)
 
 
 def digest(certificate: bytes | None) -> str:

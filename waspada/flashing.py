@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from node.esp32 import description
 from node.version import VERSION
 from simulator.errors import InputError
 from waspada import cable, chip, contents, image, record
@@ -152,7 +153,10 @@ def look(lying: Lying) -> Found:
     if not lying.mounted:
         return Found(unclear=lying.marked)
     try:
-        station = json.loads(lying.content("station.json") or b"-")
+        images = [lying.content(name) or b"" for name in description.NAMES]
+        station = next((found for found in map(description.usable, images) if found), None) or json.loads(
+            images[0] or b"-"
+        )
         name, life = common_name(station["district"], station["node"]), station["life"]
     except (ValueError, KeyError, TypeError):
         return Found(unclear=True)

@@ -25,6 +25,7 @@ BESIDE = {
     "seal": "esp32/seal.py",
     "pack": "esp32/pack.py",
     "storage": "esp32/storage.py",
+    "description": "esp32/description.py",
 }
 SCRIPTS = {"boot.py": "boot.py", "main.py": "slot_main.py"}
 

@@ -24,11 +24,14 @@ def digest(name):
 def size(name):
     return os.stat('data/' + name)[6]
 print(sys.implementation.name, *sys.implementation.version[:2], sys.implementation._mpy & 255, sys.platform)
-try:
-    s = json.load(open('station.json'))
-    print(s['district'], s['node'], s['life'])
-except Exception:
-    print('')
+who = ''
+for name in ('station.json', 'station.json.1'):
+    try:
+        s = json.load(open(name))
+        who = who or ' '.join((s['district'], s['node'], s['life']))
+    except Exception:
+        pass
+print(who)
 print(digest('certs/node.der'))
 try:
     from slots import State

@@ -115,7 +115,7 @@ class Books:
 
     def _make_room(self, stream):
         """The oldest readings go, to be declared; for an event, where only the newest readings are left, the oldest events."""
-        for log in self.logs[: stream + 1]:
+        for log in (self.logs or ())[: stream + 1]:
             if log.first < log.last:
                 try:
                     log._give_up_oldest()

@@ -15,7 +15,7 @@ from node.version import VERSION
 from tests.board.station import SIREN, describe, environment, pins
 from tests.core.failing_storage import Storage
 from tests.vm64 import program
-from waspada import packing
+from waspada import contents, packing
 
 pytestmark = pytest.mark.vm
 
@@ -134,6 +134,17 @@ raise SystemExit
 def test_outputs_are_off_before_anything_is_chosen(board):
     (board / "slots.mpy").write_bytes(b"not a module")
     boot(board)
+    assert (SIREN, 0) in pins(board)
+
+
+@pytest.mark.parametrize("harm", ["description", "module"])
+def test_outputs_are_off_whichever_of_the_descriptions_is_damaged(board, harm):
+    whole = contents.described_as(json.loads((board / "station.json").read_text()))
+    (board / "station.json.1").write_bytes(whole)
+    (board / "station.json").write_bytes(b"\0" + whole[1:])
+    if harm == "module":
+        (board / "description.mpy").write_bytes(b"not a module")
+    boot(board, prints_path())
     assert (SIREN, 0) in pins(board)
 
 

@@ -14,6 +14,7 @@ import pytest
 from tests.board.station import RANGER_POWER, SIREN, STROBE, describe, environment, pins
 from tests.broker import mosquitto
 from tests.vm64 import program
+from waspada import contents
 
 pytestmark = pytest.mark.vm
 
@@ -283,3 +284,44 @@ def test_a_board_that_never_ran_is_not_restarted(tmp_path):
     with Vm(tmp_path, BROKEN["a module of the network"] + "import main\nprint('ended', main.run(''))") as vm:
         vm.until(b"ended False")
     assert not (tmp_path / "world" / "reset").exists()
+
+
+HARMED = {
+    "the first": {"station.json": -9},
+    "the second": {"station.json.1": 40},
+    "the first is gone": {"station.json": None},
+    "a number of the first, which is still JSON": {"station.json": "digit"},
+}
+
+
+@pytest.mark.parametrize("which", HARMED)
+def test_a_damaged_description_is_mended_from_its_twin_and_told(tmp_path, which):
+    whole = contents.described_as(describe(tmp_path))
+    for name in ("station.json", "station.json.1"):
+        (tmp_path / name).write_bytes(whole)
+    for name, at in HARMED[which].items():
+        path = tmp_path / name
+        if at is None:
+            path.unlink()
+        elif at == "digit":
+            path.write_bytes(whole.replace(b"4500", b"0500"))
+        else:
+            path.write_bytes(whole[:at] + b"\0" + whole[at:][1:])
+    told = "from node.books import Books\nBooks.fail = lambda _: print('told')\nimport main\nmain.run('', 2)"
+    done = subprocess.run(
+        [program(), "-c", told], cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout == "told\nwaspada station dr01\n", done.stdout + done.stderr
+    assert {(tmp_path / name).read_bytes() for name in ("station.json", "station.json.1")} == {whole}
+
+
+def test_a_description_that_somebody_wrote_by_hand_is_taken_and_copied(tmp_path):
+    (tmp_path / "station.json.1").write_bytes(contents.described_as(describe(tmp_path)))
+    describe(tmp_path, life="5eed0002")
+    done = subprocess.run(
+        [program(), "-c", "import main\nmain.run('', 3)"], cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "waspada station dr01" in done.stdout
+    assert json.loads((tmp_path / "station.json.1").read_text())["life"] == "5eed0002"

@@ -28,7 +28,7 @@ OF_THE_BOARD = (
     "io",
     "ntptime",
 )
-BESIDE_THE_SLOTS = ("outer", "slots", "seal", "pack", "storage")  # what boot.py chooses from and with
+BESIDE_THE_SLOTS = ("outer", "slots", "seal", "pack", "storage", "description")  # what boot.py chooses from and with
 
 # (a file is in the first row whose beginning it has; what it may import; why)
 LAYERS = (
