@@ -4,13 +4,14 @@
 #   make demo-flash       a station from enrolment to its first reading, on the real tools without a board; ARGS=--json
 #   make test             everything but what is marked "once" (installs mosquitto and chromium where it may)
 #   make lint             style, types and house rules only
+#   make drawings         docs/sheets and the wiring of every station drawn; WireViz (GPL) as a program in .cache, graphviz from the system
 #   make chaos SEEDS=20   the chaos scenario with seeds 1..20
 #   make lock             choose the newest versions again and write both lock files
 #   make clean            remove what these made
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-flash test lint chaos lock clean system
+.PHONY: help setup demo demo-flash test lint drawings chaos lock clean system
 
 SEEDS ?= 10
 JOBS ?= 2
@@ -64,7 +65,7 @@ FOR ?= test
 system:
 	@export PATH="$$PATH:/usr/sbin"; need=""; \
 	for program in $(SYSTEM); do \
-	  command -v $$program >/dev/null || need="$$need $$(echo $$program | sed s/mosquitto_sub/mosquitto-clients/)"; done; \
+	  command -v $$program >/dev/null || need="$$need $$(echo $$program | sed 's/mosquitto_sub/mosquitto-clients/; s/^dot$$/graphviz/')"; done; \
 	[ -x $(BIN)/python ] || [ -n "$$($(FIND_PYTHON))" ] || need="$$need python3 python3-venv"; \
 	[ -z "$$need" ] && exit 0; \
 	if command -v apt-get >/dev/null; then \
@@ -86,6 +87,20 @@ lint: $(TESTING)
 test: system
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+
+# WireViz is GPL: a program in a folder of its own, never imported and in no lock file.
+WIREVIZ := .cache/wireviz/bin/wireviz
+$(WIREVIZ): | $(BIN)/python
+	@echo "installing WireViz into .cache/wireviz" >&2
+	@$(BIN)/python -m venv .cache/wireviz
+	@.cache/wireviz/bin/python -m pip --disable-pip-version-check --quiet --no-input install 'wireviz==0.4.1'
+
+drawings: setup $(WIREVIZ)
+	@$(MAKE) --no-print-directory system SYSTEM=dot FOR=drawings
+	@$(BIN)/waspada station sheet --out docs/sheets
+	@mkdir -p build/drawings docs/sheets/wiring
+	@for file in hardware/stations/*.toml; do name=$$(basename $$file .toml); \
+	  $(BIN)/waspada hardware wiring $$name --out build/drawings && cp build/drawings/$$name.svg docs/sheets/wiring/ || exit; done
 
 chaos: setup
 	@$(BIN)/waspada simulate chaos --seeds 1-$(SEEDS) --jobs $(JOBS) $(ARGS)

@@ -19,18 +19,18 @@ _PER = {"station": "pcs", "cable": "pcs", "metre": "m"}
 
 class Row(NamedTuple):
     part: str
-    count: float
+    many: float
     unit: str
     figures: Any
     group: str
 
     @property
     def cents(self) -> int:
-        return round(self.count * self.figures["usd_cents"])
+        return round(self.many * self.figures["usd_cents"])
 
     def cells(self) -> list[str]:
         row, assumed = self.figures, self.figures.get("assumed", {})
-        return [self.part, f"{self.count:g}", self.unit, row["name"], _usd(row["usd_cents"]), _usd(self.cents), row["priced"],
+        return [self.part, f"{self.many:g}", self.unit, row["name"], _usd(row["usd_cents"]), _usd(self.cents), row["priced"],
                 "; ".join(row["sources"]), row["datasheet"], row["where"], ", ".join(assumed)]  # fmt: skip
 
 
@@ -99,7 +99,8 @@ class Bom:
 
     def beside(self) -> str:
         """The total in a sentence; a level gauge's beside what others published for theirs."""
-        said = f"{self.name}: USD {_usd(self.cents)} ({self._total()}), of it the mount {_usd(self.mounting_cents)}, siren and strobe {_usd(self.warning_cents)}"
+        said = f"{self.name}: USD {_usd(self.cents)} ({self._total()}), of it the mount {_usd(self.mounting_cents)}, "
+        said += f"siren and strobe {_usd(self.warning_cents)}"
         if self._level:
             without = self.cents - self.mounting_cents
             said += (

@@ -234,9 +234,8 @@ class Net:
     def _shunt(self, i: int, chip: str) -> None:
         sensor, keys = self.station.sensors[i], harness.keys_of(self.station, i)
         if sensor["driver"] == "ina226":
-            where = next((key for key in keys if key.endswith("current")), keys[0] if keys else "current").replace(
-                "_", " "
-            )
+            named = next((key for key in keys if "current" in key), keys[0] if keys else "current")
+            where = named.replace("_", " ").replace(":", " ")
             self.blocks[chip].notes.append(
                 f"shunt {abs(sensor['shunt_uohm']) / 1000:g} mOhm in the line of the {where}: IN+, IN-, VBUS"
             )

@@ -44,11 +44,13 @@ _SENSOR: Mapping[str, Any] = {
     "pull_up_ohm": {"low": 0, "high": 1_000_000},
     "unit_milli": {"low": 1, "high": 32000},
     "bus_max_mv": _optional(_MV),
+    "beam_deg": {"low": 1, "high": 120},  # the whole angle that a ranger looks at
 }  # fmt: skip
 NEEDED = {
     "ttl": ("high_mv", "takes_high_mv"), "i2c": ("high_mv", "takes_high_mv", "addresses", "max_khz", "pf", "pull_up_ohm"),
     "rs485": ("unit_milli",), "onewire": ("high_mv", "takes_high_mv"),
 }  # fmt: skip
+OF_A_DRIVER = {"ina226": ("bus_max_mv",), "a02yyuw": ("beam_deg",), "maxbotix": ("beam_deg",)}
 KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType({
     "sensors": {"sensor": _SENSOR},
     "outputs": {
@@ -115,9 +117,9 @@ def read_parts(source: Source, group: str) -> dict[str, Part]:
         if not isinstance(kind, str) or kind not in kinds:
             source.refuse((name, "kind"), f"{name}: no kind {kind!r:.40}; there are {', '.join(kinds)}")
         figures = table(source, row, {**COMMON, "kind": {"choices": [kind]}, **kinds[kind]}, (name,))
-        needed = NEEDED.get(figures.get("line", ""), ()) + (
-            ("bus_max_mv",) if "ina226" in figures.get("drivers", ()) else ()
-        )
+        needed = NEEDED.get(figures.get("line", ""), ())
+        for driver in figures.get("drivers", ()):
+            needed += OF_A_DRIVER.get(driver, ())
         for key in needed:
             if key not in figures:
                 source.refuse(

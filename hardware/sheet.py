@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from hardware import building
 from hardware.compile import Station
 from hardware.drivers import DRIVERS
 from hardware.quantities import LANGUAGES, QUANTITIES, STATES, point
@@ -29,6 +30,7 @@ def sheet(station: Station) -> str:
         *_measured(station),
         *_levels(station),
         *_names(station),
+        *building.sections(station),
     ]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardware.compile import Station
-from hardware.net import BOARD, Net, Wire, colours
+from hardware.net import BATTERY, BOARD, FIVE, Block, Net, Wire, colours
 
 _MARK = "<!-- of the harness "
+_FED = ("charger", BATTERY, "regulator", FIVE, BOARD)  # the supply's own targets
 
 
 class Harness:
@@ -42,7 +43,8 @@ class Harness:
         return {
             "station": self.name,
             "pins": [vars(use) for use in sorted(self.net.uses, key=lambda use: use.pin)],
-            "blocks": {block.name: {"part": block.kind, "name": block.label, "terminals": block.pins, "notes": block.notes} for block in self.net.blocks.values()},
+            "blocks": {name: {"part": block.kind, "name": block.label, "terminals": block.pins, "notes": block.notes}
+                       for name, block in self.net.blocks.items()},
             "wires": [dict(zip(("cable", "colour", "from", "to", "square", "length"), row, strict=True)) for row in self.cable_rows()],
         }  # fmt: skip
 
@@ -68,32 +70,51 @@ def page(harness: Harness) -> str:
 
 
 def wireviz(harness: Harness) -> str:
-    """The drawing's source. Its values are JSON, which is YAML too."""
+    """The drawing's source. Its values are JSON, which is YAML too. Supply and station are drawn apart: the terminals between them stand in both."""
+    blocks = harness.net.blocks
+    ends: dict[str, str] = {}  # as drawn: the block it is
+    joined = []
+    for number, ((source, target), wires) in enumerate(harness.cables.items(), 1):
+        fed = target in _FED
+        row: list[dict[str, list[int]]] = []
+        for name, pins in ((source, [w.source[1] for w in wires]), (target, [w.target[1] for w in wires])):
+            drawn = f"{name} (fed)" if fed and name in (BOARD, BATTERY, FIVE) else name
+            ends[drawn] = name
+            row.append({drawn: [blocks[name].pins.index(pin) + 1 for pin in pins]})
+        joined.append(f"  - {json.dumps([row[0], {f'W{number}': list(range(1, len(wires) + 1))}, row[1]])}")
     lines = [
         f"# Made by `waspada hardware wiring {harness.name}`: change the station's file, not this one.",
         "connectors:",
     ]
-    for block in harness.net.blocks.values():
-        lines += _entry(block.name, {
-            "type": _wrapped(block.label), "subtype": block.kind, "pinlabels": block.pins, "show_pincount": False,
-            "hide_disconnected_pins": False, **({"notes": "\n".join(_wrapped(note) for note in block.notes)} if block.notes else {}),
-            **({"bgcolor": "YE"} if block.name == BOARD else {}),
-        })  # fmt: skip
+    for drawn, name in ends.items():
+        lines += _entry(drawn, _connector(blocks[name]))
     lines.append("cables:")
     for number, wires in enumerate(harness.cables.values(), 1):
-        lines += _entry(f"W{number}", {
-            "wirecount": len(wires), "colors": colours(wires), "length": max(wire.cable_cm for wire in wires) / 100 or 0.2,
-            "gauge": f"{max((wire.square for wire in wires), key=float)} mm2", "wirelabels": [wire.sign for wire in wires], "show_wirecount": False,
-        })  # fmt: skip
-    lines.append("connections:")
-    for number, ((source, target), wires) in enumerate(harness.cables.items(), 1):
-        ends = [
-            [harness.net.blocks[name].pins.index(pin) + 1 for name, pin in ends]
-            for ends in ([w.source for w in wires], [w.target for w in wires])
-        ]
-        row = [{source: ends[0]}, {f"W{number}": list(range(1, len(wires) + 1))}, {target: ends[1]}]
-        lines.append(f"  - {json.dumps(row)}")
-    return "\n".join([*lines, ""])
+        lines += _entry(f"W{number}", _cable(wires))
+    return "\n".join([*lines, "connections:", *joined, ""])
+
+
+def _connector(block: Block) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "type": _wrapped(block.label),
+        "pinlabels": block.pins,
+        "show_pincount": False,
+        "hide_disconnected_pins": True,
+    }
+    if block.kind != block.label:
+        found["subtype"] = block.kind
+    if block.notes:
+        found["notes"] = "\n".join(_wrapped(note) for note in block.notes)
+    if block.name == BOARD:
+        found["bgcolor_title"] = "YE"
+    return found
+
+
+def _cable(wires: list[Wire]) -> dict[str, Any]:
+    return {
+        "wirecount": len(wires), "colors": colours(wires), "length": max(wire.cable_cm for wire in wires) / 100 or 0.2,
+        "gauge": f"{max((wire.square for wire in wires), key=float)} mm2", "wirelabels": [wire.sign for wire in wires], "show_wirecount": False,
+    }  # fmt: skip
 
 
 def _entry(name: str, values: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,183 @@
+"""The harness: every pin of the station's file is drawn once, on the part it belongs to, and as the board's JSON has it."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hardware.compile import STATIONS, Station, shipped
+from hardware.shape import ROOM, Source
+from hardware.wiring import Harness, is_of, marked, page, wireviz
+from simulator.errors import InputError
+from waspada import cli, hardware_derived
+
+DRAWINGS = ROOM.parent / "docs" / "sheets" / "wiring"
+MEMBERS = ("rx", "tx", "power", "sda", "scl", "pin")
+
+
+def station(name: str, *changes: tuple[str, str]) -> Station:
+    text = (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return Station(Source(Path(f"{name}.toml"), text))
+
+
+def pins_of(data: object) -> Iterator[int]:
+    """All pins' numbers in a board's JSON."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key in MEMBERS and type(value) is int:
+                yield value
+            else:
+                yield from pins_of(value)
+
+
+def read_back(text: str) -> dict[str, dict]:
+    """The written YAML's two levels, whose values are JSON."""
+    found: dict[str, dict] = {}
+    part = entry = ""
+    for line in text.splitlines():
+        if re.match(r"\w+:$", line):
+            part = line[:-1]
+            found[part] = {}
+        elif line.startswith("    "):
+            key, value = line.strip().split(": ", 1)
+            found[part][entry][key] = json.loads(value)
+        elif line.startswith("  - "):
+            found[part][len(found[part])] = json.loads(line[4:])
+        elif line.startswith("  "):
+            entry = json.loads(line.strip()[:-1])
+            found[part][entry] = {}
+    return found
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_pins_drawn_are_those_the_board_is_given(name: str) -> None:
+    one = station(name)
+    drawn = [use.pin for use in Harness(one).net.uses]
+    given = list(pins_of({key: one.compiled("n1", "d", "0" * 8)[key] for key in ("pins",)}))
+    assert sorted(drawn) == sorted(given)
+    assert len(set(drawn)) == len(drawn)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_pin_that_goes_somewhere_has_a_wire(name: str) -> None:
+    net = Harness(station(name)).net
+    wired = {pin for wire in net.wires for block, pin in (wire.source, wire.target) if block == "board"}
+    assert wired - {"5V", "3V3", "GND"} == {f"GPIO{use.pin}" for use in net.uses if use.to != "nothing"}
+
+
+def test_another_pin_in_the_file_is_another_pin_in_the_drawing() -> None:
+    moved = wireviz(Harness(station("river_gauge", ("rx = 32", "rx = 27"))))
+    assert "GPIO27" in moved and "GPIO32" not in moved
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_no_terminal_is_fed_from_two_rails(name: str) -> None:
+    net = Harness(station(name)).net
+    rails: dict[tuple[str, str], str] = {}
+    for wire in net.wires:
+        if wire.sign == "+" and wire.target[0] not in ("12V", "5V"):
+            assert rails.setdefault(wire.target, wire.source[0]) == wire.source[0]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_wireviz_reads_holds_together(name: str) -> None:
+    text = wireviz(Harness(station(name)))
+    made = read_back(text)
+    assert set(made) == {"connectors", "cables", "connections"}
+    for source, cable, target in made["connections"].values():
+        ((key, cores),) = cable.items()
+        assert cores == list(range(1, made["cables"][key]["wirecount"] + 1))
+        assert len(made["cables"][key]["colors"]) == len(cores) == len(made["cables"][key]["wirelabels"])
+        for end in (source, target):
+            ((block, pins),) = end.items()
+            assert len(pins) == len(cores)
+            assert max(pins) <= len(made["connectors"][block]["pinlabels"])
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_drawing_in_the_pages_is_of_todays_harness(name: str) -> None:
+    svg = (DRAWINGS / f"{name}.svg").read_text(encoding="utf-8")
+    assert is_of(svg, wireviz(Harness(station(name)))), "draw again: make drawings"
+
+
+def test_a_stale_drawing_is_found() -> None:
+    old = wireviz(Harness(station("river_gauge", ("rx = 32", "rx = 27"))))
+    assert not is_of(marked("<svg/>", old), wireviz(Harness(station("river_gauge"))))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("river_gauge", "| 33 | uart1.tx | nothing | left open: the sensor speaks by itself |"),
+        ("river_gauge", "| 32 | uart1.rx | uart1_a02yyuw | level divider, 1 kOhm over 2 kOhm |"),
+        ("radar_gauge", "120 Ohm at the cable's far end"),
+        ("pv_monitor", "shunt 5 mOhm in the line of the panel current 2"),
+        ("weather_pole", "address 0x76"),
+        ("storage_tank", "100 Ohm 0.1 % from AIN to GND"),
+    ],
+)
+def test_the_page_says_what_the_electrician_must_know(name: str, said: str) -> None:
+    assert said in page(Harness(station(name)))
+
+
+def test_outputs_have_their_switch_and_its_resistor() -> None:
+    net = Harness(station("river_gauge")).net
+    assert ("board", "GPIO25") in [wire.source for wire in net.wires if wire.target == ("siren_switch", "IN")]
+    assert net.blocks["siren_switch"].notes == ["10 kOhm from the pin to GND"]
+
+
+def test_a_file_without_its_parts_is_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (STATIONS / "river_gauge.toml").read_text(encoding="utf-8")
+    (tmp_path / "bare.toml").write_text(text.replace('part = "a02yyuw"\n', ""), encoding="utf-8")
+    assert cli.main(["hardware", "wiring", str(tmp_path / "bare.toml")]) == 2
+    said = capsys.readouterr().err
+    assert "sensors[1] lacks 'part'" in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("missing", "advice"), [("wireviz", "make drawings"), ("dot", "apt-get install graphviz")])
+def test_without_the_program_the_source_is_written_and_the_sentence_says_what_is_missing(
+    missing: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hardware_derived, "BESIDE", tmp_path / "nowhere")
+    monkeypatch.setattr(hardware_derived.shutil, "which", lambda name: None if name == missing else f"/bin/{name}")
+    assert cli.main(["hardware", "wiring", "river_gauge", "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert advice in said and said.count("\n") == 1
+    assert (tmp_path / "river_gauge.yml").is_file() and (tmp_path / "river_gauge.md").is_file()
+
+
+def test_a_drawer_that_fails_is_told_with_its_last_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware_derived.shutil, "which", lambda name: f"/bin/{name}")
+    failed = subprocess.CompletedProcess([], 1, "", "first\nno such colour\n")
+    monkeypatch.setattr(hardware_derived.subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(InputError, match="no such colour"):
+        hardware_derived.draw(tmp_path / "x.yml")
+
+
+def test_the_program_draws_svg_and_png(tmp_path: Path) -> None:
+    if not (
+        hardware_derived.shutil.which("dot")
+        and (hardware_derived.BESIDE.is_file() or hardware_derived.shutil.which("wireviz"))
+    ):
+        pytest.skip("no wireviz or no graphviz here: make drawings")
+    assert cli.main(["hardware", "wiring", "rain_gauge", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "rain_gauge.png").read_bytes().startswith(b"\x89PNG")
+    svg = (tmp_path / "rain_gauge.svg").read_text(encoding="utf-8")
+    assert is_of(svg, (tmp_path / "rain_gauge.yml").read_text(encoding="utf-8"))
+    for word in ("GPIO27", "GPIO33", "rain_tipping_bucket_02mm"):
+        assert word in svg
+
+
+def test_the_answer_as_json_names_pins_and_wires(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["hardware", "wiring", "river_gauge", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {row["pin"] for row in answer["pins"]} == {4, 25, 26, 32, 33, 34}
+    assert answer["wires"][0]["from"] == "panel: +"
