@@ -64,12 +64,23 @@ def choose_slot():
     slot = state.choose(cost, there if asleep else sound, digest)
     if slot:
         busy = state.mode != slots.NONE or state.news != slots.NONE
-        folder = ("/try_" if busy else "/run_") + slot
-        os.mount(Pack(slot + "/" + FILE), folder)
-        sys.path.insert(0, folder)
+        begin(slot, Pack(slot + "/" + FILE), "/try_" if busy else "/run_")
+    else:
+        for slot in (state.good, state.other):  # neither is whole: one that is harmed is better than none
+            try:
+                begin(slot, Pack(slot + "/" + FILE), "/run_")
+                print("boot: no slot is whole; %s runs all the same" % slot)
+                break
+            except (OSError, ValueError):
+                continue
     for name in ("slots", "seal", "storage"):  # a calm station's heap does not carry them
         del sys.modules[name]
     gc.collect()
+
+
+def begin(slot, pack, kind):
+    os.mount(pack, kind + slot)
+    sys.path.insert(0, kind + slot)
 
 
 def there(slot):

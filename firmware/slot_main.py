@@ -4,9 +4,15 @@ What can't be started is given up for the other slot, once; what neither can do 
 """
 
 import json
+import os
 import sys
+import time
 
 import machine
+
+_BLINKS = 120
+_ON_MS = 1000
+_OFF_MS = 4000
 
 
 def running():
@@ -19,6 +25,7 @@ def start():
     slot = running()
     if not slot:
         print("No station runs here: neither slot is whole. Write one: waspada flash NODE --port PORT")
+        blink()
         return
     try:
         from outer import start as begin
@@ -27,8 +34,10 @@ def start():
     except Exception as e:  # of a slot's code anything may come
         sys.print_exception(e)
         came_up = False
-    if not came_up and described() and give_up(slot):
-        machine.reset()
+    if not came_up and described():
+        if give_up(slot):
+            machine.reset()
+        blink()
 
 
 def described():
@@ -40,6 +49,23 @@ def described():
         except (OSError, ValueError):
             continue
     return None
+
+
+def blink():
+    """A station that has run here before is blind now, and not silent about it: the strobe, for ten minutes, then another try. Ctrl-C ends it."""
+    try:
+        if "boot" not in os.listdir("data"):
+            return
+        number = described()["pins"]["strobe"]["pin"]
+        strobe = machine.Pin(number, machine.Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
+    except Exception:  # nothing ran here, or nothing says where the strobe is
+        return
+    for _ in range(_BLINKS):
+        strobe.value(1)
+        time.sleep_ms(_ON_MS)
+        strobe.value(0)
+        time.sleep_ms(_OFF_MS)
+    machine.reset()
 
 
 def give_up(slot):

@@ -16,6 +16,7 @@ from typing import Any
 from node.core import limits, pin
 from node.core.settings import COPIES, ROWS, Settings
 from node.core.signature import usable_key
+from node.core.slots import SLOTS
 from node.esp32 import description
 from simulator.errors import InputError
 from waspada import city as layout
@@ -77,7 +78,10 @@ class Target:
 
     def files(self, app: App, boot: int) -> dict[str, bytes]:
         """A whole board. `boot`: numbers up to it have been given to records of this life, on a board or before it was erased."""
-        files = {**app.beside, **{f"a/{name}": data for name, data in app.slot.items()}, **self.own()}
+        slots = {
+            f"{slot}/{name}": data for slot in SLOTS for name, data in app.slot.items()
+        }  # one is the other's spare
+        files = {**app.beside, **slots, **self.own()}
         return {**files, "data/boot": b"%d" % boot} if boot else files
 
     def settings(self) -> Settings:

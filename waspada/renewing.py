@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from node.core.slots import SLOTS
 from simulator.errors import InputError
 from waspada import cable, flashing
 from waspada.city import common_name
@@ -41,7 +42,7 @@ except Exception:
     good = 'a'
 if sys.path[0][:5] in ('/run_', '/try_'):
     good = sys.path[0][5:]
-print(good if digest(good + '/manifest') else 'b')
+print(good if digest(good + '/manifest') else '-')
 try:
     print(*[name + '=' + str(size(name)) for name in os.listdir('data')])
 except OSError:
@@ -63,7 +64,7 @@ def clear(path):
         pass
 """
 # What is written now goes beside the application that runs; only the last script makes it the one that starts.
-BEFORE = CLEAR + "clear('SLOT')\nos.mkdir('SLOT')\n"
+BEFORE = "clear('SLOT')\nos.mkdir('SLOT')\n"
 AFTER = (
     CLEAR
     + """
@@ -94,9 +95,10 @@ def renew(job: Job) -> dict[str, Any]:
         with job.transfer(), tempfile.TemporaryDirectory() as folder:
             cable.fetch(job.port, "data", [one for one in sizes if one not in flashing.PRIVATE], Path(folder))
             flashing.save(job, found, sorted(sizes), lambda one, to: to.write_bytes((Path(folder) / one).read_bytes()))
-    slot = "b" if lines[3] == "a" else "a"  # not the one that runs, or would
+    slot = "b" if lines[3] == "a" else "a"  # not the one that runs, or would: that stays as the spare
     same = dict(word.partition("=")[::2] for word in lines[5].split())
-    files = {f"{slot}/{one}": content for one, content in job.app.slot.items()}
+    spare = () if lines[3] in SLOTS else ("b",)  # nothing was in a slot
+    files = {f"{one}/{name}": content for one in (slot, *spare) for name, content in job.app.slot.items()}
     if job.city is None:
         files.update(job.target.own(life))
     files.update({one: content for one, content in job.app.beside.items()
@@ -106,7 +108,8 @@ def renew(job: Job) -> dict[str, Any]:
         pairs = [(Path(folder) / str(number), one) for number, one in enumerate(files)]
         for path, one in pairs:
             path.write_bytes(files[one])
-        cable.put(job.port, BEFORE.replace("SLOT", slot), pairs, AFTER.replace("SLOT", slot))
+        before = CLEAR + "".join(BEFORE.replace("SLOT", one) for one in (slot, *spare))
+        cable.put(job.port, before, pairs, AFTER.replace("SLOT", slot))
     job.tell(f"{job.port}: starting the station")
     cable.reset(job.port)
     line, status = flashing.self_test(job, name, life)

@@ -7,15 +7,16 @@ import hashlib
 import json
 import shutil
 import subprocess
+import time
 
 import pytest
 
 from node.core.slots import State
 from node.version import VERSION
-from tests.board.station import SIREN, describe, environment, pins
+from tests.board.station import SIREN, STROBE, describe, environment, pins
 from tests.core.failing_storage import Storage
 from tests.vm64 import program
-from waspada import contents, packing
+from waspada import contents, image, packing
 
 pytestmark = pytest.mark.vm
 
@@ -197,6 +198,55 @@ def test_a_good_slot_that_is_harmed_is_left_for_the_other(board):
     assert path_of(board) == "/try_b"
     state = state_of(board)
     assert (state.good, state.news) == ("b", "rolled_back")
+
+
+def harm(path, at=-5000):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 4
+    path.write_bytes(data)
+
+
+def test_a_flashed_boards_second_slot_is_the_spare_of_its_first(board):
+    """As `waspada flash` writes it."""
+    files = contents.on_a_bench(json.loads((board / "station.json").read_text()), None).files(contents.App.built(), 0)
+    for name, data in files.items():
+        (board / name).parent.mkdir(exist_ok=True)
+        (board / name).write_bytes(data)
+    made = image.filesystem(files, 512)
+    assert len(made) == 512 * 4096
+    harm(board / "a" / "node.pack")
+    assert path_of(board) == "/try_b"
+    said, _ = boot(board, STEPS)
+    assert "waspada station dr01" in said
+
+
+def test_a_harmed_slot_is_better_than_none(board):
+    path = board / "a" / "node.pack"
+    unused = path.read_bytes().index(b"reference_cell")  # a driver that this station has not
+    harm(path, unused)
+    assert path_of(board) == "/run_a"
+    said, _ = boot(board, STEPS)
+    assert "waspada station dr01" in said
+
+
+@pytest.mark.parametrize("way", ["no pack", "no outer loop"])
+def test_a_station_that_has_run_and_has_no_slot_left_blinks(board, way):
+    boot(board, STEPS)
+    assert (board / "data" / "boot").exists()
+    path = board / "a" / "node.pack"
+    path.write_bytes(b"" if way == "no pack" else path.read_bytes()[:3000])
+    process = subprocess.Popen(
+        [program(), "-c", START.format("")], cwd=board, env=environment(None), stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    try:
+        while (STROBE, 1) not in pins(board):
+            assert time.monotonic() < deadline and process.poll() is None, pins(board)
+    finally:
+        process.kill()
+        process.wait()
+    assert (SIREN, 1) not in pins(board), "nobody is to run from water that nobody has seen"
 
 
 def test_with_no_whole_slot_a_board_says_so_and_waits(board):

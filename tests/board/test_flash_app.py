@@ -109,7 +109,7 @@ def test_a_station_gets_a_new_application_by_its_pin_and_keeps_everything_else(
     assert number not in text
 
 
-def test_another_stations_board_keeps_its_application_unless_that_is_meant(flash, city, enrolled_board):
+def test_another_stations_board_keeps_its_application_unless_that_is_meant(flash, built, city, enrolled_board):
     home, other = (city / "nodes" / f"demo.{node}" for node in ("dr01", "dr02"))
     with PtyBoard(enrolled_board, environment(None)) as board:
         code, said, _ = flash("dr02", "--port", board.port, "--city", city, "--app-only")
@@ -118,7 +118,7 @@ def test_another_stations_board_keeps_its_application_unless_that_is_meant(flash
         time_before = (enrolled_board / "a" / "node.pack").stat().st_mtime_ns
         code, said, _ = flash("dr02", "--port", board.port, "--city", city, "--app-only")
         assert code == 2 and "this board is demo.dr01" in said["error"], said
-        assert not (enrolled_board / "b").exists()
+        assert (enrolled_board / "b" / "node.pack").read_bytes() == built.slot["node.pack"]
         assert (enrolled_board / "a" / "node.pack").stat().st_mtime_ns == time_before
         code, said, text = flash("dr02", "--port", board.port, "--city", city, "--app-only", "--replace")
         assert code == 0 and said["first_line"] == "waspada station dr01", text
@@ -140,6 +140,7 @@ def test_on_a_bench_a_running_station_gets_a_new_application_and_keeps_life_and_
     assert code == 0, text
     assert said["life"] == "0badcafe" == json.loads((folder / "station.json").read_text())["life"]
     assert not (folder / "node").exists()
+    assert (folder / "a" / "node.pack").read_bytes() == (folder / "b" / "node.pack").read_bytes()
     assert (folder / "update.key").read_text().endswith(" " + "ff" * 384 + "\n")
     for name, data in before.items():
         assert (folder / "data" / name).read_bytes().startswith(data)
