@@ -142,3 +142,27 @@ def _power(station: Station) -> list[str]:
         f"and strobe. Panel and battery for a place: `waspada hardware power {found['station']} --site 1.55,110.35`. "
         "Estimates from data sheets; nothing was measured.", "",
     ]  # fmt: skip
+
+
+def level_rows(stations: Sequence[Station]) -> list[str]:
+    """The table of docs/build/level.md: what each level gauge is blind for and how wide it looks."""
+    rows = []
+    for station in stations:
+        for i, fitted in enumerate(station.fittings.sensors):
+            if station.sensors[i].get("gives") == "level" and fitted.part:
+                height, blank = setting(station, "sensor.height"), blanking_mm(station, i)
+                beam = fitted.part.get("beam_deg")
+                radius = f"{beam_radius_mm(height, beam) / 1000:.1f} m" if beam else "its data sheet"
+                rows.append([station.source.path.stem, f"{height / 1000:g} m", f"{blank / 1000:g} m", f"{(height - blank) / 1000:g} m",
+                             f"{beam} degrees" if beam else "its data sheet", radius])  # fmt: skip
+    return rows_of(
+        ["station", "height over zero", "blind for", "highest level told", "beam", "clear radius at zero"], rows
+    )
+
+
+def siren_rows(sound_db: int) -> list[str]:
+    """The table of docs/build/siren.md: how loud, and how far above what noise."""
+    rows = [[f"{metres} m", f"{level_db(sound_db, metres):.0f} dB"] for metres in (1, 10, 30, 60, 100, 200)]
+    found = rows_of(["from the siren", "on its axis, in the open"], rows)
+    reach = [[f"{ambient} dB", f"{heard_m(sound_db, ambient)} m"] for ambient in AMBIENT_DB]
+    return [*found, "", *rows_of(["noise where people are", f"{ABOVE_DB} dB above it to"], reach)]

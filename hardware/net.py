@@ -99,7 +99,7 @@ class Net:
 
     def _supply(self) -> None:
         station, supply = self.station, self.station.fittings.supply
-        self.block(BATTERY, "terminals, battery's rail, fuse in +", "12 V")
+        self.block(BATTERY, "battery's rail, behind its fuse", "12 V")
         if "panel" in supply:
             count = self.station.fittings.panels
             self.part("panel", supply["panel"], f"{count} in parallel" if count > 1 else "")
