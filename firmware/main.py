@@ -82,6 +82,11 @@ def run(root: str, steps: int | None = None) -> bool:
         if broken:
             raise broken
         station["reset"] = _CAUSES.get(machine.reset_cause(), "unknown")
+        watchdog = None
+        if has_run(root):  # from here on nothing ends at the REPL by itself, so a hang need not be for ever either
+            if station["reset"] == "watchdog" and ends(root) >= _RESTARTS_MOST:
+                raise RuntimeError("the watchdog ended %d boots in a row" % _RESTARTS_MOST)
+            watchdog = Watchdog(station.get("watchdog_s", 60))
         ports = Ports(station, root)
         app = App(station, ports)
         if harmed:
@@ -89,7 +94,10 @@ def run(root: str, steps: int | None = None) -> bool:
         for name in ("node.compose", "node.drivers.catalog"):  # needed once a boot
             ports.platform.forget(name)
         gc.collect()
-        watchdog = Watchdog(station.get("watchdog_s", 60))  # last: it can't be stopped again
+        watchdog = watchdog or Watchdog(
+            station.get("watchdog_s", 60)
+        )  # of a first start last: it can't be stopped again
+        watchdog.feed()
     except Exception as e:
         if station and has_run(root):
             return rescue(root, station, e)
@@ -190,6 +198,15 @@ def has_run(root: str) -> bool:
         return False
 
 
+def ends(root: str) -> int:
+    """Boots in a row that ended badly (node.faults)."""
+    try:
+        with open(root + "data/ends", "rb") as file:
+            return int(file.read(8) or b"0")
+    except (OSError, ValueError):
+        return 0
+
+
 def note(storage, error) -> None:
     """The end of its traceback, for the next boot to tell."""
     text = io.StringIO()
@@ -257,7 +274,16 @@ def keep_watch(station: dict, root: str) -> None:
 def blink(station: dict) -> None:
     """Blind, and not silent about it: no siren, for nobody is to run from water that nobody has seen."""
     strobe = machine.Pin(station["pins"]["strobe"]["pin"], machine.Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
+    watchdog = None
+    try:
+        from node.esp32.watchdog import Watchdog
+
+        watchdog = Watchdog(station.get("watchdog_s", 60))  # if one has been started it goes on
+    except Exception as e:  # then none has been
+        sys.print_exception(e)
     for _ in range(_BLIND_S // 5):
+        if watchdog:
+            watchdog.feed()
         strobe.value(1)
         time.sleep_ms(1000)
         strobe.value(0)
@@ -271,8 +297,11 @@ def start() -> bool:
         memory(b"")
         print("waspada: the station is stopped. Ctrl-D starts it again.")
         return True
-    if not run(""):
-        return False
+    try:
+        if not run(""):
+            return False
+    except KeyboardInterrupt:
+        pass  # in a rescue or while it starts; at the REPL the watchdog would bite
     memory(_STAY)
     machine.reset()  # by reset, since a watchdog that has been started can't be stopped
     return True

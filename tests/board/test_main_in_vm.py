@@ -325,3 +325,46 @@ def test_a_description_that_somebody_wrote_by_hand_is_taken_and_copied(tmp_path)
     )  # fmt: skip
     assert "waspada station dr01" in done.stdout
     assert json.loads((tmp_path / "station.json.1").read_text())["life"] == "5eed0002"
+
+
+HANGS = """
+import main
+class App:
+    def __init__(self, station, ports):
+        print('hangs', open('world/feeds').read())
+        raise SystemExit
+main.App = App
+main.run('')
+"""
+
+
+def test_a_start_that_hangs_is_ended_by_the_watchdog_on_a_station_that_has_run(tmp_path):
+    describe(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "boot").write_bytes(b"3")
+    done = subprocess.run(
+        [program(), "-c", HANGS], cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert "hangs 60000\n" in done.stdout, done.stdout + done.stderr
+
+
+def test_starts_that_hang_again_and_again_leave_the_sirens_path_alone_running(tmp_path):
+    describe(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "boot").write_bytes(b"3")
+    (tmp_path / "data" / "ends").write_bytes(b"6")
+    (tmp_path / "world" / "cause").write_text("3")
+    with Vm(tmp_path, HANGS) as vm:
+        vm.until(b"only the siren's path runs")
+    assert b"hangs" not in vm.output
+
+
+def test_ctrl_c_while_a_station_starts_leads_to_a_repl_that_no_watchdog_bites(tmp_path):
+    describe(tmp_path)
+    code = "import main\ndef run(root): raise KeyboardInterrupt\nmain.run = run\nmain.start()"
+    subprocess.run(
+        [program(), "-c", code], cwd=tmp_path, env=environment(), stdin=subprocess.DEVNULL, timeout=60, check=False
+    )
+    assert (tmp_path / "world" / "reset").exists()
+    assert (tmp_path / "world" / "rtc").read_bytes() == b"waspada:repl"
