@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
+from hardware.bom import Bom
 from hardware.compile import STATIONS, Station, shipped
+from hardware.power import Day
 from hardware.shape import ROOM, Source
 from hardware.wiring import Harness, is_of, marked, page, wireviz
 from simulator.errors import InputError
+from tests.hardware import random_stations
 from waspada import cli, hardware_derived
 
 DRAWINGS = ROOM.parent / "docs" / "sheets" / "wiring"
@@ -124,6 +128,28 @@ def test_a_stale_drawing_is_found() -> None:
 )
 def test_the_page_says_what_the_electrician_must_know(name: str, said: str) -> None:
     assert said in page(Harness(station(name)))
+
+
+def test_whatever_station_can_be_read_is_drawn_with_its_own_pins_and_costs_energy() -> None:
+    drawn = 0
+
+    @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @given(strategies.data())
+    def holds(data: strategies.DataObject) -> None:
+        nonlocal drawn
+        try:
+            one = Station(Source(STATIONS / "drawn.toml", random_stations.text(data)))
+            harness = Harness(one)
+        except InputError:
+            return
+        drawn += 1
+        given_pins = sorted(pins_of({"pins": one.source.values["pins"]}))
+        assert sorted(use.pin for use in harness.net.uses) == given_pins
+        assert set(read_back(wireviz(harness))) == {"connectors", "cables", "connections"}
+        assert Day(one, 1).battery_mah > 0 and Bom(one).cents > 0
+
+    holds()
+    assert drawn > 30
 
 
 def test_outputs_have_their_switch_and_its_resistor() -> None:
