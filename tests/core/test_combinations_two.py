@@ -275,3 +275,81 @@ def test_full_flash_with_nothing_that_could_go_is_told_and_the_siren_sounds():
     assert desk.run(5 * MINUTE, until=lambda: desk.outputs["siren"].on)
     desk.run(HOUR)
     assert desk.app._books.flash_errors
+
+
+# segments of another firmware
+
+
+def _log(storage, boot, count, segments=40):
+    log = journal.Log(storage, "readings", boot, 1024, segments)
+    for i in range(count):
+        log.append(1, 1_600_000_000 + i, 0, [(0, 1, i)])
+    return log
+
+
+def _made_foreign(storage, log, count):
+    names = [log._name(number) for number in range(log.last - count + 1, log.last + 1)]
+    for name in names:
+        storage.files[name] = b"WAJ9" + bytes(reversed(storage.files[name][4:]))
+    return {name: storage.files[name] for name in names}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_foreign_segments_at_the_end_are_set_aside_and_what_is_known_of_them_is_declared(count):
+    storage = Storage()
+    log = _log(storage, 1, 300)
+    foreign = _made_foreign(storage, log, count)
+    again = _log(storage, 2, 1)
+    assert {name: storage.files[name] for name in foreign} == foreign, "kept for the firmware that reads them"
+    assert again.damaged >= count
+    cursor = journal.Cursor(again)
+    seen = []
+    while at := cursor.peek():
+        seen.append((at[0], journal.seq_of(at[3])))
+        cursor.advance(at[3])
+    assert seen[-1] == (2, 1)
+    assert len(set(seen)) == len(seen)
+
+
+def test_foreign_segments_stay_within_the_rings_bound():
+    storage = Storage()
+    log = _log(storage, 1, 300, 6)
+    _made_foreign(storage, log, 4)
+    _log(storage, 2, 600, 6)
+    assert len(storage.files) <= 6
+    log = journal.Log(storage, "readings", 3, 1024, 6)
+    assert (log.prev_boot, log.prev_seq) == (2, 600)
+
+
+def test_a_ring_of_nothing_but_foreign_segments_goes_on_behind_them():
+    storage = Storage()
+    log = _log(storage, 1, 100)
+    foreign = _made_foreign(storage, log, log.last)
+    again = _log(storage, 2, 5)
+    assert again.last > log.last
+    assert {name: storage.files[name] for name in foreign} == foreign
+    assert _log(storage, 3, 1).prev_seq == 5
+
+
+def test_foreign_segments_are_told_by_a_storage_event():
+    desk = calm()
+    _made_foreign(desk.storage, desk.app.logs[0], 1)
+    desk.boot()
+    desk.run(5 * MINUTE)
+    assert desk.events("storage")
+
+
+def test_records_of_a_boot_that_nobody_knows_of_get_no_other_boots_keys():
+    storage = Storage()
+    _log(storage, 1, 300)
+    log = _log(storage, 2, 10)
+    name = log._name(log.last)
+    storage.files[name] = b"WAJ9" + storage.files[name][4:]
+    _log(storage, 3, 1)
+    again = _log(storage, 4, 1)
+    cursor = journal.Cursor(again)
+    seen = []
+    while at := cursor.peek():
+        seen.append((at[0], journal.seq_of(at[3])))
+        cursor.advance(at[3])
+    assert seen == [*((1, seq) for seq in range(1, 301)), (3, 1), (4, 1)]

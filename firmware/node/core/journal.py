@@ -17,9 +17,7 @@ EVENT = 1
 _MAGIC = 0x314A4157  # "WAJ1"
 _HEADER = "<IIIIII"  # magic, boot, prev_boot, prev_seq, first_seq, crc
 HEADER_SIZE = 24
-_RECORD = (
-    "<BHI"  # size of what follows up to the CRC (low byte), its high bits | flags << 2 | milliseconds << 6, seconds
-)
+_RECORD = "<BHI"  # size of what follows up to the CRC (low byte), high bits | flags << 2 | milliseconds << 6, seconds
 RECORD_SIZE = 7
 CRC_SIZE = 4
 _MOST_POINTS = 32
@@ -123,18 +121,20 @@ class Log:
         size = len(self._prefix)
         found = [int(n[size:]) for n in self._storage.names() if n.startswith(self._prefix) and n[size:].isdigit()]
         found.sort()
-        while found:
+        if found:
             self.first = found[0]
             self.last = found[-1]
-            head = self.header(self.last)
+        while found:
+            number = found.pop()
+            head = self.header(number)
             if head:
-                break
-            self._storage.remove(self._name(found.pop()))
-            self.last = 0
+                self.prev_boot, self.prev_seq = self.walk(number, head)
+                return
+            if number == self.last and self._storage.size(self._name(number)) <= HEADER_SIZE:  # nothing is in it
+                self._storage.remove(self._name(number))
+                self.last = found[-1] if found else 0
+        if not self.last:  # else none can be read: they go with the ring, as its oldest
             self.first = 1
-        if not found:
-            return
-        self.prev_boot, self.prev_seq = self.walk(self.last, head)
 
     def walk(self, number, head):
         """Key of the last record up to the end of a segment, as its records say."""

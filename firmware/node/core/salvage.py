@@ -110,6 +110,8 @@ def header(log, number):
     begins = 1 if before or number == log.first else 0  # 0: a damaged segment before it may hold some of the boot
     if before and before[0] == boot:
         begins = ends[1] + 1 if ends[0] == boot else before[3]
+    if first and first < begins:
+        return None  # of a boot that nobody knows of
     if last and known and (before or first):
         if begins:
             log.lose(boot, begins, first - 1)
