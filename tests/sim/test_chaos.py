@@ -20,7 +20,7 @@ from simulator.run import simulate
 from simulator.tables import FloodTable, WorldTable
 from waspada import cli
 
-SEEDS = range(1, 61)
+SEEDS = range(1, 41)
 SKIP, REWIND = 1, 2  # what `committed` asks of a cursor (node.uplink)
 WITHIN = 6  # seeds in which a planted defect must show
 
