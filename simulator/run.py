@@ -89,6 +89,14 @@ def simulate(
     }
 
 
+def _body(node: str, runtime: str, heap: str, stack: ExitStack) -> Body:
+    if runtime == "host":
+        return HostBody()
+    made = VMBody(node, heap)
+    stack.callback(made.close)
+    return made
+
+
 def one_part(
     scenario: Scenario,
     seed: int,
@@ -109,13 +117,8 @@ def one_part(
         bodies: dict[str, Body] = {}
 
         def body(node: str) -> Body:
-            if runtime == "host":
-                bodies[node] = HostBody()
-            else:
-                usual = PSRAM_HEAP if node in spacious else CHAOS_HEAP if scenario.kinds else HEAP
-                made = VMBody(node, usual if heap == HEAP else heap)
-                stack.callback(made.close)
-                bodies[node] = made
+            usual = PSRAM_HEAP if node in spacious else CHAOS_HEAP if scenario.kinds else HEAP
+            bodies[node] = _body(node, runtime, usual if heap == HEAP else heap, stack)
             return bodies[node]
 
         district = fleet.District(scenario, seed, places, body, Ingest(store), write, store)

@@ -20,7 +20,20 @@ from typing import Any, NoReturn
 from simulator.errors import InputError
 from waspada import __version__
 
-COMMANDS = ("demo", "simulate", "backtest", "station", "hardware", "gateway", "order", "enrol", "flash", "console", "update", "bench")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "backtest",
+    "station",
+    "hardware",
+    "gateway",
+    "order",
+    "enrol",
+    "flash",
+    "console",
+    "update",
+    "bench",
+)
 
 DONE, UNUSABLE, INTERRUPTED, PIPE_CLOSED = 0, 2, 130, 141
 

@@ -352,7 +352,7 @@ def power(desk, port):
         assert port.memory() == data
         desk.pass_ms(4000)
         assert 3800 <= port.slept_ms() <= 4200
-        port = desk.sleep(port, 60000)
+        port = desk.doze(port, 60000)
         assert port.cause() == "sleep"
         assert port.memory() == data
         slept = port.slept_ms()

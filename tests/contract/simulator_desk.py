@@ -143,7 +143,7 @@ class Desk:
 
     # the rest
 
-    def sleep(self, port, ms):
+    def doze(self, port, ms):
         self.moment.t = port.doze(ms)
         port.wake()
         return port

@@ -126,6 +126,7 @@ RULES = (
         ("await asyncio.sleep(0)",),
         allowed={
             "firmware/main.py": "the board's outer loop idles here until the app has work",
+            "firmware/slot_main.py": "no station can run: the strobe blinks, and there is nothing else to do",
             "firmware/node/esp32/power.py": "the board's deep sleep, and a contact that is waited for before anything else runs, 1 s at most",
             "firmware/node/esp32/i2c.py": "nine clocks of 10 us free a bus that a chip holds",
             "simulator/demo.py": "the rim: waits for another process to answer, with a deadline",

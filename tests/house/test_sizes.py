@@ -13,7 +13,9 @@ from tests.vm32 import compile_mpy
 FILE_LINES = 400
 TEST_FILE_LINES = 600  # tables of cases are long and simple
 FUNCTION_LINES = 60
-FIRMWARE_BYTES = 60 * 1024  # with TLS a board needs PSRAM (hardware/memory.py); without, this is what leaves 50 KB of a stock heap to work in
+FIRMWARE_BYTES = (
+    60 * 1024
+)  # with TLS a board needs PSRAM (hardware/memory.py); without, this is what leaves 50 KB of a stock heap to work in
 RIVER_GAUGE = ("main.py", "node/gauge.py", "node/drivers/a02yyuw.py", "node/drivers/battery.py")
 BUDGET = "tests/house/mpy_budget.toml"
 

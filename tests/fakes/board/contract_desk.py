@@ -147,7 +147,7 @@ class Desk:
 
     # the rest
 
-    def sleep(self, port, ms):
+    def doze(self, port, ms):
         """The chip boots again, a second after it woke."""
         self.pass_ms(ms + 1000)
         return self._booted(port, 4)
