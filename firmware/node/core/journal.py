@@ -368,7 +368,7 @@ def seq_of(record):
     return get_number(record, RECORD_SIZE)[0]
 
 
-def open_logs(storage, boot, segment_bytes=8188, readings_segments=152, event_segments=20, found=False):
+def open_logs(storage, boot, segment_bytes=8188, readings_segments=151, event_segments=20, found=False):
     """Both streams, `[READINGS]` and `[EVENT]`, in two LittleFS blocks a segment: 4096 bytes of a file and 4092 (docs/journal.md)."""
     return [
         Log(storage, STREAMS[READINGS], boot, segment_bytes, readings_segments, found),
