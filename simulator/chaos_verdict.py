@@ -171,7 +171,7 @@ def _water(
             counted["missed"] += 1
             found.breaks("siren", f"{what} was not heard by {by_ms / 1000:.0f} s")
         else:
-            if raised is None:  # flash took no event of it
+            if raised is None or raised > by_ms:  # flash took no event of it, or took it later: by what was heard then
                 raised = min(
                     (max(t, crossing.t_ms) for t, end in sounds if end >= crossing.t_ms), default=crossing.t_ms
                 )
