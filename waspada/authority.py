@@ -76,6 +76,7 @@ class Authority:
         subject = _subject(name)
         ends = now + AUTHORITY_DAYS * DAY
         builder = _builder(subject, subject, key, now - EARLIER, ends, key)
+        builder = builder.serial_number(x509.random_serial_number())
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
         if district is not None:
@@ -128,10 +129,12 @@ class Authority:
         hosts: tuple[str, ...],
     ) -> Pair:
         key = ec.generate_private_key(ec.SECP256R1())
+        serial = x509.random_serial_number()
         issuer = self.pair.certificate
         begins = max(begins, issuer.not_valid_before_utc)
         ends = min(self._now + NODE_DAYS * DAY, issuer.not_valid_after_utc)
-        builder = _builder(_subject(name, organization), issuer.subject, key, begins, ends, self.pair.key)
+        subject = _subject(name, organization, f"{serial:x}")
+        builder = _builder(subject, issuer.subject, key, begins, ends, self.pair.key).serial_number(serial)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
@@ -193,10 +196,12 @@ def serves(certificate: bytes, host: str, authority: Authority, at_least_days: i
     return alternative(host) in names and found.not_valid_after_utc >= longest
 
 
-def _subject(name: str, organization: str | None = None) -> x509.Name:
-    """The organization comes first: a name constraint is a beginning."""
-    parts = [(NameOID.ORGANIZATION_NAME, organization)] if organization is not None else []
-    return x509.Name([x509.NameAttribute(oid, text) for oid, text in (*parts, (NameOID.COMMON_NAME, name))])
+def _subject(name: str, organization: str | None = None, serial: str | None = None) -> x509.Name:
+    """The organization comes first: a name constraint is a beginning. With its serial a subject is one certificate's alone."""
+    parts = [
+        (NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, name), (NameOID.SERIAL_NUMBER, serial),
+    ]  # fmt: skip
+    return x509.Name([x509.NameAttribute(oid, text) for oid, text in parts if text is not None])
 
 
 def _usage(signs_certificates: bool) -> x509.KeyUsage:
@@ -220,7 +225,6 @@ def _builder(
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
         .not_valid_before(begins)
         .not_valid_after(ends)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)

@@ -126,8 +126,8 @@ def acl(known: Iterable[Known]) -> str:
 
 
 def user(one: Known) -> str:
-    """What mosquitto makes of the certificate's subject."""
-    return f"CN={one.name},O={one.district}"
+    """What mosquitto makes of the certificate's subject: one certificate's alone, so one that was replaced has no rights left, connected or not."""
+    return f"serialNumber={one.serial},CN={one.name},O={one.district}"
 
 
 def _server(city: City, network: Network, own: Authority, now: datetime.datetime) -> list[str]:

@@ -225,7 +225,9 @@ def test_a_replaced_board_s_certificate_is_revoked_and_its_successor_s_is_not(ci
     old = city_folder.serial_in(home(city))
     call("dr01", "--district", "demo", "--replace")
     assert serials(city) == {old}
-    assert (city / "broker" / "acl").read_text().count("user CN=demo.dr01,O=demo\n") == 1
+    acl = (city / "broker" / "acl").read_text()
+    new = city_folder.serial_in(home(city))
+    assert acl.count("CN=demo.dr01,O=demo\n") == acl.count(f"user serialNumber={new},CN=demo.dr01,O=demo\n") == 1
 
 
 def test_a_station_may_get_another_file_with_its_new_board(city, call):

@@ -88,7 +88,7 @@ def check(city):
             assert one.serial in serials(city)
             assert not (folder / "node-key.der").exists()
             continue
-        users.add(f"user CN={one.name},O={one.district}")
+        users.add(f"user serialNumber={one.serial},CN={one.name},O={one.district}")
         assert one.serial not in serials(city)
         if one.node:
             made = json.loads((folder / "station.json").read_text())
