@@ -6,6 +6,7 @@ Cut off anywhere it can be begun again. All is erased first and MicroPython writ
 import contextlib
 import datetime
 import json
+import re
 import shutil
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hardware.compile import NAME
 from node.esp32 import description
 from node.version import VERSION
 from simulator.errors import InputError
@@ -157,12 +159,24 @@ def look(lying: Lying) -> Found:
         station = next((found for found in map(description.usable, images) if found), None) or json.loads(
             images[0] or b"-"
         )
-        name, life = common_name(station["district"], station["node"]), station["life"]
+        name, life = named(station["district"], station["node"], station["life"])
     except (ValueError, KeyError, TypeError):
         return Found(unclear=True)
     sizes = lying.sizes("data")
     certificate = lying.content(contents.CERTIFICATE)
-    return Found(name, str(life), contents.digest(certificate), len(sizes), sum(sizes.values()))
+    return Found(name, life, contents.digest(certificate), len(sizes), sum(sizes.values()))
+
+
+def named(district: str, node: str, life: str) -> tuple[str, str]:
+    """(name, life) as a board says them: anybody's board may say anything, and a folder is called so. ValueError: they can't be a station's."""
+    if not all(isinstance(word, str) and re.fullmatch(NAME, word) for word in (district, node, life)):
+        raise ValueError("no station's name")
+    return common_name(district, node), life
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a file of a board's data can be called so: no path, and nothing that a terminal understands."""
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name) is not None
 
 
 def _refuse_another(job: Job, board: Chip, found: Found) -> None:
@@ -266,7 +280,7 @@ def save(job: Job, found: Found, names: list[str], fetch: Callable[[str, Path], 
             )
         job.tell(f"{job.port}: nothing is on it that could be saved")
         return
-    kept = [name for name in names if name not in PRIVATE]
+    kept = [name for name in names if name not in PRIVATE and is_file_name(name)]
     folder = job.save_first / f"{found.name}-{found.life}-{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}"
     try:
         folder.mkdir(parents=True)

@@ -8,7 +8,6 @@ from typing import Any
 from node.core.slots import SLOTS
 from simulator.errors import InputError
 from waspada import cable, flashing
-from waspada.city import common_name
 from waspada.flashing import Found, Job
 
 BODIES = ("esp32", "linux")  # sys.platform of a board, and of the VM on a PC
@@ -86,15 +85,13 @@ def renew(job: Job) -> dict[str, Any]:
     lines = [line.strip() for line in cable.mpremote(job.port, "exec", LOOK.replace("NAMES", names)).split("\n")]
     _check_micropython(job.port, lines[0])
     lines += [""] * 6
-    words = lines[1].split()
-    sizes = {name: int(size) for name, _, size in (word.partition("=") for word in lines[4].split())}
-    whose = (common_name(words[0], words[1]), words[2]) if len(words) == 3 else ("", "")
-    found = Found(*whose, lines[2], len(sizes), sum(sizes.values()))
+    there = sizes(lines[4])
+    found = Found(*whose(lines[1]), lines[2], len(there), sum(there.values()))
     name, life = _checked(job, found)
     if job.save_first is not None:
         with job.transfer(), tempfile.TemporaryDirectory() as folder:
-            cable.fetch(job.port, "data", [one for one in sizes if one not in flashing.PRIVATE], Path(folder))
-            flashing.save(job, found, sorted(sizes), lambda one, to: to.write_bytes((Path(folder) / one).read_bytes()))
+            cable.fetch(job.port, "data", [one for one in there if one not in flashing.PRIVATE], Path(folder))
+            flashing.save(job, found, sorted(there), lambda one, to: to.write_bytes((Path(folder) / one).read_bytes()))
     slot = "b" if lines[3] == "a" else "a"  # not the one that runs, or would: that stays as the spare
     same = dict(word.partition("=")[::2] for word in lines[5].split())
     spare = () if lines[3] in SLOTS else ("b",)  # nothing was in a slot
@@ -115,6 +112,20 @@ def renew(job: Job) -> dict[str, Any]:
     line, status = flashing.self_test(job, name, life)
     return {**flashing.result(job, line, files, status), "life": life, "slot": slot, "image": None,
             "seconds": job.seconds()}  # fmt: skip
+
+
+def whose(line: str) -> tuple[str, str]:
+    """(name, life) of the station that a board says it is, "" where that can be none."""
+    try:
+        return flashing.named(*line.split())
+    except (TypeError, ValueError):
+        return "", ""
+
+
+def sizes(line: str) -> dict[str, int]:
+    """The files of a board's data that can be files."""
+    words = (word.rpartition("=") for word in line.split())
+    return {name: int(size) for name, _, size in words if flashing.is_file_name(name) and size.isdecimal()}
 
 
 def _check_micropython(port: str, line: str) -> None:
