@@ -18,6 +18,7 @@ from waspada.city import City, Known, Network, common_name
 from waspada.station import load
 
 KEY_PEM, GATEWAY_PEM, GATEWAY_TOML = "gateway-key.pem", "gateway.pem", "gateway.toml"
+NAME_MOST = 64  # of a certificate's common name
 EARLIER_S = 86_400  # a station believes no time before; this machine's may be ahead
 
 Progress = Callable[[], object]
@@ -143,6 +144,10 @@ class Enrolment:
         try:
             if wish.station is None:
                 raise InputError("no station file: give --station FILE")
+            if len(wish.name) > NAME_MOST:
+                raise InputError(
+                    f"{wish.district}/{wish.node}: district and node have up to {NAME_MOST - 1} letters together; take a shorter one"
+                )
             station = load(wish.station)
             if "access" not in station.access and self._wifi is None and "wifi" not in self._network.ways:
                 raise InputError(f"{wish.node} needs Wi-Fi and {self.city.folder} knows none: give --wifi SSID")

@@ -499,3 +499,10 @@ def test_a_mosquitto_that_can_not_be_told_is_said_and_the_work_is_done(city, cal
     for wrong in ("", "x", "-1", "0"):
         (tmp_path / "pid").write_text(wrong)
         assert call("dr01", "--district", "demo", "--revoke", "--broker-pid-file", tmp_path / "pid")[0] == 2
+
+
+def test_names_that_are_too_long_together_for_a_certificate_are_refused(city, call):
+    long = "n" * 32
+    code, result = call(long, "--district", "d" * 32, "--station", STATION)
+    assert code == 2 and "63" in result["error"]
+    assert call(long, "--district", "d" * 31, "--station", STATION)[0] == 0
