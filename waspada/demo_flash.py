@@ -285,6 +285,7 @@ def _replace(
     backup = story.folder / "thresholds.txt"
     story.tools.waspada("console", old, "--backup", backup)
     reloads = broker.said().count("Reloading config")
+    serial = story.city.known()[layout.common_name(DISTRICT, A)].serial
     story.enrolled(A, "--replace", "--broker-pid-file", pid_file)
     broker.until_it_says("Reloading config", reloads + 1)
     second = story.flash(desk["ports"][1])
@@ -297,15 +298,12 @@ def _replace(
         f"the gateway goes on with {A}: {kept[first['life']]} readings of the first board, {after} of the second",
         kept[first["life"]] >= ENOUGH and second["life"] != first["life"],
     )
-    link = until(lambda: _refused(story.status(old, shown=False)), HEARD_WITHIN_S, "the old board's being refused")
-    story.found(f"the old board, still switched on, is out; it says of its link: {link}")
-    return {"lives": [first["life"], second["life"]], "readings": story.readings()}
-
-
-def _refused(status: dict[str, str]) -> str:
-    """It has tried again since it was put off the line."""
-    link = status.get("link", "")
-    return link if "certificate" in link else ""
+    denied = f"Denied PUBLISH from serialNumber={serial},CN={DISTRICT}.{A},"
+    until(lambda: denied in broker.said(), HEARD_WITHIN_S, "the old board's being refused")
+    now = story.readings()
+    story.found("the old board, still switched on and connected, is heard no more: mosquitto refuses what it says",
+                now[first["life"]] == kept[first["life"]])  # fmt: skip
+    return {"lives": [first["life"], second["life"]], "readings": now}
 
 
 def check() -> None:
