@@ -30,7 +30,7 @@ class LiveBody:
         self.app: App | None = None
 
     def boot(self, station: dict, ports: Ports) -> None:
-        self.app = App(station, ports)
+        self.app = App({**station, "hurry": 1}, ports)
 
     def step(self, now_ms: int) -> int:
         assert self.app is not None

@@ -76,6 +76,7 @@ class Uplink:
         self._input = bytearray(512)
         self._topics = [self._root + name for name in STREAMS]
         self._noise = station.get("seed", 1) & 0xFFFF
+        self._hurry = station.get("hurry", 0)  # its days pass in seconds of the link's: neither pace nor spread, and no calm to wait for
         self._attempt = 0
         self._was_of_use = False  # this connection: the broker has acknowledged something
         self._retry_at = -1  # no attempt before this
@@ -120,6 +121,7 @@ class Uplink:
         `calm`: a step may take as long as the arithmetic of a handshake. Else nothing is opened and nothing secured.
         """
         self._now = now_ms
+        calm = calm or self._hurry
         state = self._link.state()
         if state == 0:
             return self._down(now_ms, calm)
@@ -189,7 +191,7 @@ class Uplink:
         self._noise = (self._noise * 25173 + 13849) & 0xFFFF
         if self._was_of_use:
             self._was_of_use = False
-            wait = backoff.return_ms(self._noise)
+            wait = backoff.delay_ms(0, self._noise) if self._hurry else backoff.return_ms(self._noise)
             self._urgent_at = add(now_ms, wait >> 2)
             self._attempt = _AFTER_RETURN
         else:
@@ -240,7 +242,7 @@ class Uplink:
     def _ahead_of_pace(self, now_ms):
         """Milliseconds until the next reading may go: the backlogs of a thousand stations leave room for each other's newest readings."""
         paid = diff(self._paid_until, now_ms)
-        if not 0 < paid <= _BURST_MS:
+        if self._hurry or not 0 < paid <= _BURST_MS:
             self._paid_until = now_ms
             return 0
         return paid - _BURST_MS + _PACE_MS if paid > _BURST_MS - _PACE_MS else 0

@@ -20,7 +20,7 @@ MADE_AGAIN = {
             "_networking", "drill", "update", "safe", "reboot_wanted"},
     "Books": {"_storage", "_clock", "_reset", "_doubts", "memory_bad"},
     "Duty": {"_seen", "_moved_ms", "_cable_ms", "_heard", "phase", "boot_ms", "slept_ms", "planned_ms"},
-    "Uplink": {"_link", "_input", "client", "_gaps", "_now", "_opened_at", "_took_ms", "_told", "_online", "_replies", "_settings", "_asking"},
+    "Uplink": {"_link", "_input", "client", "_gaps", "_now", "_opened_at", "_took_ms", "_hurry", "_told", "_online", "_replies", "_settings", "_asking"},
     "Gauge": {"_ranger", "_burst", "sampling", "_deadline", "_no_echo_seen", "_bad_seen", "others"},
     "Log": {"_storage", "_buffer", "_chunk", "_chunk_number", "_chunk_at", "_met", "_mended"},
     "Cursor": {"_head"},
