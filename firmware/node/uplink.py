@@ -76,7 +76,9 @@ class Uplink:
         self._input = bytearray(512)
         self._topics = [self._root + name for name in STREAMS]
         self._noise = station.get("seed", 1) & 0xFFFF
-        self._hurry = station.get("hurry", 0)  # its days pass in seconds of the link's: neither pace nor spread, and no calm to wait for
+        self._hurry = station.get(
+            "hurry", 0
+        )  # its days pass in seconds of the link's: neither pace nor spread, and no calm to wait for
         self._attempt = 0
         self._was_of_use = False  # this connection: the broker has acknowledged something
         self._retry_at = -1  # no attempt before this
