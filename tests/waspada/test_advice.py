@@ -9,6 +9,7 @@ import pytest
 from simulator.errors import InputError, are_not_installed, install_advice
 from simulator.local_broker import free_port
 from waspada import bench, console, demo
+from waspada.cli import main
 
 
 @pytest.mark.parametrize(
@@ -35,9 +36,9 @@ def test_a_refused_connection_is_not_a_port_in_use():
 
 
 @pytest.mark.parametrize("deadline", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_deadline_is_a_time_that_ends(deadline):
-    with pytest.raises(InputError, match="seconds above 0"):
-        console.run(argparse.Namespace(deadline=deadline, json=False, script=None, port="socket://127.0.0.1:1"))
+def test_a_deadline_is_a_time_that_ends(deadline, capsys):
+    assert main(["console", "socket://127.0.0.1:1", f"--deadline={deadline}"]) == 2
+    assert "seconds above 0" in capsys.readouterr().err
 
 
 def test_what_is_missing_is_listed_with_the_way_to_get_it():
