@@ -52,7 +52,7 @@ def alarm(node: str, seq: int, seconds: float, to: str, before: str, cause: str,
     """As `App._tell_state` says it for a quantity that is not the level."""
     new, old = M.STATES.index(to), M.STATES.index(before)
     first = limits.first_of(cause) + max(new, old) - 1
-    line = (M.NEW_SETTING + first, 0, limits.ROWS[first][3])
+    line = (M.NEW_SETTING + S.id_of(first), 0, limits.ROWS[first][3])
     return packed(
         node, journal.EVENT, seq, seconds, [(M.ALARM, 0, new), (M.ALARM_FROM, 0, old), point(cause, value), line]
     )
