@@ -14,9 +14,7 @@ from node.core.measurements import STREAMS
 from node.version import VERSION
 
 _IDLE_MS = 3600000  # nothing to do until bytes or records come; the client's pings come before
-_KEEPALIVE_S = (
-    150  # more than two samples apart: readings keep the connection alive and pings do not double the traffic
-)
+_KEEPALIVE_S = 150  # more than two samples apart: pings do not double the traffic
 _OPEN_LIMIT_MS = 60000  # the link bounds itself; this is for one that does not, and holds the wait for a calm moment
 _POLL_MS = 20  # a link that is opening, or that took less than it was given, is looked at this often
 _LIVELY_MS = 1000
@@ -76,9 +74,7 @@ class Uplink:
         self._input = bytearray(512)
         self._topics = [self._root + name for name in STREAMS]
         self._noise = station.get("seed", 1) & 0xFFFF
-        self._hurry = station.get(
-            "hurry", 0
-        )  # its days pass in seconds of the link's: neither pace nor spread, and no calm to wait for
+        self._hurry = station.get("hurry", 0)  # its days pass in seconds of the link's: no pace, no spread, no calm
         self._attempt = 0
         self._was_of_use = False  # this connection: the broker has acknowledged something
         self._retry_at = -1  # no attempt before this
