@@ -92,17 +92,18 @@ class App:
                 return
             self._recovered = True
             self.configure()
-            try:
-                self._resume()
-                self.find_network()
-            except OSError:
-                self._books.fail()
+            self._resume()
+            self.find_network()
         if not self._books.open():
             return
         self.connect()
 
     def find_network(self):
-        if self.storage.size("network.0") or self.storage.size("network.1"):  # changed by somebody
+        try:
+            kept = self.storage.size("network.0") or self.storage.size("network.1")
+        except OSError:
+            kept = 1  # perhaps: it is asked for until storage says
+        if kept:  # changed by somebody
             self.networking().open()
 
     def connect(self):

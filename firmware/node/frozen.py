@@ -141,7 +141,4 @@ def _settle(app):
             gauge._limits[i] = gauge.alarm._limits[i] = row[2 + i]
     for cursor in app.uplink._next:
         cursor._head = True if cursor._offset else None
-    try:
-        app.find_network()
-    except OSError:
-        app._books.fail()
+    app.find_network()

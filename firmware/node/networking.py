@@ -3,6 +3,8 @@
 from node.core import happenings
 from node.core.network import CONFIRMED, NONE, REVERTED, Network, told
 
+_ASK_AGAIN_S = 60
+
 
 class Networking:
     """`link` is told by `use(values)` what to connect to from now on; a link without it can't be changed."""
@@ -13,16 +15,26 @@ class Networking:
         self._books = books
         self._network = Network(station)
         self._untold = []  # (word, text) of what happened, until it is in the journal
+        self._unread = False  # storage did not say whether there is a change
+        self._asked_s = 0  # uptime when it was asked
 
     @property
     def values(self):
         return self._network.values
 
     def open(self):
-        """Take what was kept into use. OSError: storage can't be read."""
+        """Take what was kept into use; while storage can't be read `step` asks again."""
         network = self._network
-        if network.load(self._storage):
-            self._books.storage_bad = True
+        try:
+            damaged = network.load(self._storage)
+        except OSError:
+            damaged = 1
+            self._unread = True
+            self._asked_s = self._books.uptime.seconds
+        if damaged:
+            self._books.fail()
+        if self._unread:
+            return
         before = network.before
         tried = network.values
         word = network.booted(self._storage, self._books.uptime.seconds)
@@ -47,6 +59,11 @@ class Networking:
     def step(self, uplink):
         """Called while the station talks; ends the trial that has run its time."""
         network = self._network
+        if self._unread and self._books.uptime.seconds - self._asked_s >= _ASK_AGAIN_S:
+            self._unread = False
+            self.open()
+            if network.revision and uplink:
+                uplink.start_over()
         if network.before is not None:
             tried, before = network.values, network.before
             answered = uplink is not None and uplink.answered

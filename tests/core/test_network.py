@@ -231,3 +231,49 @@ def test_every_key_is_told_or_hidden():
     before = dict.fromkeys(KEYS, "1")
     assert told(dict.fromkeys(KEYS, "2"), before).count(",") == len(KEYS) - 1
     assert TRIAL_S == 600
+
+
+@pytest.mark.parametrize("operation", ["size", "read"])
+def test_a_changed_network_that_can_not_be_read_at_boot_is_asked_for_again(desk, operation):
+    desk.broker.host = "new"
+    change(desk, "broker.host new")
+    desk.run(2 * MINUTE)
+    honest = getattr(desk.storage, operation)
+    failed = []
+
+    def sick(name, *rest):
+        if name.startswith("network") and len(failed) < 3:
+            failed.append(name)
+            raise OSError(5)
+        return honest(name, *rest)
+
+    setattr(desk.storage, operation, sick)
+    desk.broker.used.clear()
+    desk.boot()
+    desk.run(10 * MINUTE)
+    assert failed
+    assert desk.broker.used[-1]["broker.host"] == "new"
+    assert desk.app.uplink.answered
+
+
+def test_a_trial_whose_boots_can_not_be_counted_ends():
+    storage = Storage()
+    Network(STATION).change(storage, {"broker.host": "typo"}, 0)
+    again = Network(STATION)
+    again.load(storage)
+    storage.writes_fail = True
+    assert again.booted(storage, 0) == REVERTED
+    assert again.values["broker.host"] == "old"
+
+
+def test_a_write_that_fails_after_the_deed_is_done():
+    storage = Storage()
+    honest = storage.replace
+
+    def late(name, data):
+        honest(name, data)
+        raise OSError(5)
+
+    storage.replace = late
+    twice.save(storage, STEM, 4, b"kept")
+    assert twice.load(storage, STEM) == (4, b"kept", 0)

@@ -1,8 +1,8 @@
 """The two copies of the settings on flash: saved one after the other, judged and mended where they differ. Loaded when there is something to do."""
 
-import binascii
 import json
 
+from node.core import twice
 from node.core.measurements import NEW_SETTING, REVISION, SETTINGS, STORAGE
 from node.core.settings import COPIES, DAMAGED, LAGGING, LENGTH_MOST, LOST, SOUND, conflict, id_of, within
 
@@ -19,7 +19,7 @@ def encode(settings, values, revision):
         if type(settings.newer[key]) is int and _is_key(key):
             pairs.append('"%s":%d' % (key, settings.newer[key]))
     body = ('{"revision":%d,"values":{%s}}' % (revision, ",".join(pairs))).encode()
-    return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
+    return twice.framed(body)
 
 
 def _is_key(word):
@@ -33,21 +33,13 @@ def save(storage, settings, values, revision):
     """Both copies, the newer one last, so that one of them is whole at any time. Whether both were written; OSError: neither was."""
     image = encode(settings, values, revision)
     first = 1 - settings.newest
-    _write(storage, first, image)
+    twice.put(storage, COPIES[first], image)
     settings.newest = first
     try:
-        _write(storage, 1 - first, image)
+        twice.put(storage, COPIES[1 - first], image)
     except OSError:
         return False
     return True
-
-
-def _write(storage, which, image):
-    try:
-        storage.replace(COPIES[which], image)
-    except OSError:
-        if storage.read(COPIES[which], 0, LENGTH_MOST) != image:  # some failures come after the deed
-            raise
 
 
 def judge(images, settings):
@@ -63,13 +55,13 @@ def judge(images, settings):
             newest = which
             best = settings.revision
     settings.values = own
-    damaged = [image for image in images if image and not _is_whole(image)]
+    damaged = [image for image in images if image and not twice.is_whole(image)]
     if newest >= 0:
         settings.recover(images[newest])
         settings.newest = newest
         return DAMAGED if damaged else LAGGING
     for image in sorted(images, key=_revision):
-        if image and _is_whole(image):
+        if image and twice.is_whole(image):
             settings.fallen = _take_allowed(image, settings)
     settings.revision = 1 + max([_revision(image) for image in images])
     return LOST
@@ -124,13 +116,9 @@ def mend(storage, settings, how):
     for which in (1 - settings.newest, settings.newest):
         old = storage.read(COPIES[which], 0, LENGTH_MOST)
         if old != image:
-            if old and (how == LOST or not _is_whole(old)):
+            if old and (how == LOST or not twice.is_whole(old)):
                 storage.replace(ASIDE, old)
             storage.replace(COPIES[which], image)
-
-
-def _is_whole(image):
-    return image[:9] == b"%08x " % (binascii.crc32(image[9:]) & 0xFFFFFFFF)
 
 
 def _revision(image):

@@ -87,10 +87,13 @@ class Network:
             return NONE
         self._since_s = uptime_s
         self._boots += 1
-        if self._boots >= _TRIAL_BOOTS:
-            return self._end(storage, self.before, REVERTED)
-        self._save(storage, self.values, self.before)
-        return TRIAL
+        if self._boots < _TRIAL_BOOTS:
+            try:
+                self._save(storage, self.values, self.before)
+                return TRIAL
+            except OSError:
+                pass  # boots that can't be counted might never end
+        return self._end(storage, self.before, REVERTED)
 
     def change(self, storage, changes, uptime_s):
         """Begin a trial of `changes` (key -> text). ValueError, KeyError: not allowed; OSError: not kept; all is as it was then."""

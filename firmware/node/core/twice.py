@@ -8,9 +8,26 @@ import binascii
 _MOST = 4096
 
 
+def framed(body):
+    """An image: `body` behind its CRC-32."""
+    return b"%08x " % (binascii.crc32(body) & 0xFFFFFFFF) + body
+
+
+def is_whole(image):
+    return image == framed(image[9:])
+
+
+def put(storage, name, image):
+    """One copy, atomic. OSError: it is not there."""
+    try:
+        storage.replace(name, image)
+    except OSError:
+        if storage.read(name, 0, _MOST) != image:  # some failures come after the deed
+            raise
+
+
 def _image(revision, body):
-    rest = b"%d " % revision + body
-    return b"%08x " % (binascii.crc32(rest) & 0xFFFFFFFF) + rest
+    return framed(b"%d " % revision + body)
 
 
 def _read(storage, name):
@@ -20,7 +37,7 @@ def _read(storage, name):
         return None
     rest = image[9:]
     end = rest.find(b" ")
-    if image[:9] != b"%08x " % (binascii.crc32(rest) & 0xFFFFFFFF) or not rest[:end].isdigit():
+    if not is_whole(image) or not rest[:end].isdigit():
         return False
     return int(rest[:end]), rest[end + 1 :]
 
@@ -40,7 +57,7 @@ def load(storage, stem):
     for name, copy in zip(names, copies):
         if copy != newest:
             try:
-                storage.replace(name, _image(newest[0], newest[1]))
+                put(storage, name, _image(newest[0], newest[1]))
             except OSError:
                 pass  # storage that can be read and not written: the next boot tries again
     return newest[0], newest[1], damaged
@@ -50,4 +67,4 @@ def save(storage, stem, revision, body):
     """Both copies, one after the other: at any moment one of them is whole. OSError: the newest whole copy is as before, or this one."""
     image = _image(revision, body)
     for name in (stem + ".0", stem + ".1"):
-        storage.replace(name, image)
+        put(storage, name, image)
