@@ -4,7 +4,7 @@ Pure: nothing here remembers anything. msgspec checks types and ranges while it 
 """
 
 import re
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -108,6 +108,7 @@ class Status(NamedTuple):
     standing: dict[str, float | str]  # what else it says of itself, by STANDING's names; nothing in a last will
 
 
+_Said = TypeVar("_Said")
 _pack = msgspec.json.Decoder(list[Point])
 _settings = msgspec.json.Decoder(Settings)
 _reply = msgspec.json.Decoder(Reply)
@@ -141,17 +142,22 @@ def address(topic: str) -> Address:
 
 def decode_pack(payload: bytes) -> list[Point]:
     """A SenML pack, its types and ranges checked; at least one entry."""
-    if len(payload) > PAYLOAD_LIMIT:
-        raise Refused(f"the payload is longer than {PAYLOAD_LIMIT} bytes")
-    try:
-        pack = _pack.decode(payload)
-    except BAD_BYTES as error:
-        raise Refused(f"the payload is not a record: {error}") from None
+    pack = _decoded(_pack, payload, "a record")
     if not pack:
         raise Refused("the pack is empty")
     if b'_"' in payload and _MUST_UNDERSTAND.search(payload):
         raise Refused("a label ends with _, which RFC 8428 asks to be understood, and it is not known here")
     return pack
+
+
+def _decoded(decoder: msgspec.json.Decoder[_Said], payload: bytes, what: str) -> _Said:
+    """The payload by its decoder's types; `what` it should have been."""
+    if len(payload) > PAYLOAD_LIMIT:
+        raise Refused(f"the payload is longer than {PAYLOAD_LIMIT} bytes")
+    try:
+        return decoder.decode(payload)
+    except BAD_BYTES as error:
+        raise Refused(f"the payload is not {what}: {error}") from None
 
 
 def check_head(head: Point, base_name: str) -> None:
@@ -345,23 +351,13 @@ def canonical(values: dict[str, float]) -> str:
 
 def decode_settings(payload: bytes) -> Settings:
     """The retained settings."""
-    if len(payload) > PAYLOAD_LIMIT:
-        raise Refused(f"the payload is longer than {PAYLOAD_LIMIT} bytes")
-    try:
-        settings = _settings.decode(payload)
-    except BAD_BYTES as error:
-        raise Refused(f"the payload is not a node's settings: {error}") from None
+    settings = _decoded(_settings, payload, "a node's settings")
     check_life(settings.life)
     return settings
 
 
 def decode_reply(payload: bytes) -> Reply:
     """The answer to a command."""
-    if len(payload) > PAYLOAD_LIMIT:
-        raise Refused(f"the payload is longer than {PAYLOAD_LIMIT} bytes")
-    try:
-        reply = _reply.decode(payload)
-    except BAD_BYTES as error:
-        raise Refused(f"the payload is not a reply: {error}") from None
+    reply = _decoded(_reply, payload, "a reply")
     check_life(reply.life)
     return reply
