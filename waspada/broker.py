@@ -23,21 +23,11 @@ CONF = """\
 # Made by `waspada enrol`, which writes it anew: put `include_dir {folder}` or these lines' copy into mosquitto.conf, nothing in here.
 allow_anonymous false
 acl_file {folder}/acl
-
-# stations
+"""
+LISTENER = """
+# {whose}
 listener {port}
-cafile {folder}/ca.pem
-crlfile {folder}/crl.pem
-certfile {folder}/server.pem
-keyfile {folder}/server-key.pem
-tls_version tlsv1.2
-require_certificate true
-use_subject_as_username true
-use_username_as_clientid true
-
-# gateways
-listener {gateway_port}
-cafile {folder}/city.pem
+cafile {folder}/{authority}
 crlfile {folder}/crl.pem
 certfile {folder}/server.pem
 keyfile {folder}/server-key.pem
@@ -45,6 +35,7 @@ tls_version tlsv1.2
 require_certificate true
 use_subject_as_username true
 """
+STATIONS_ONLY = "use_username_as_clientid true\n"
 
 
 def authority(city: City, district: str | None, now: datetime.datetime, make: bool = True) -> Authority:
@@ -107,10 +98,16 @@ def write_all(
         "ca.pem": b"".join(each.pair.pem for each in authorities.values()) or own.pair.pem,
         "city.pem": own.pair.pem,
         "crl.pem": b"".join(lists),
-        "waspada.conf": CONF.format(folder=folder, port=network.port, gateway_port=network.gateway_port).encode(),
+        "waspada.conf": _conf(folder, network).encode(),
     }
     changed = [name for name, data in files.items() if _write_if_other(city.broker / name, data)]
     return changed + _server(city, network, own, now)
+
+
+def _conf(folder: str, network: Network) -> str:
+    stations = LISTENER.format(whose="stations", port=network.port, authority="ca.pem", folder=folder)
+    gateways = LISTENER.format(whose="gateways", port=network.gateway_port, authority="city.pem", folder=folder)
+    return CONF.format(folder=folder) + stations + STATIONS_ONLY + gateways
 
 
 def acl(known: Iterable[Known]) -> str:
