@@ -60,7 +60,7 @@ demo-flash:
 	@$(BIN)/python -m waspada.demo_flash $(ARGS)
 
 # The real parts that tests run against and pip cannot bring; all of them, or those that SYSTEM names.
-SYSTEM ?= mosquitto mosquitto_sub chromium
+SYSTEM ?= mosquitto mosquitto_sub chromium dot
 FOR ?= test
 system:
 	@export PATH="$$PATH:/usr/sbin"; need=""; \
@@ -84,16 +84,16 @@ lint: $(TESTING)
 	$(BIN)/mypy
 	$(BIN)/python tests/typing/check_firmware.py
 
-test: system
-	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
-
 # WireViz is GPL: a program in a folder of its own, never imported and in no lock file.
 WIREVIZ := .cache/wireviz/bin/wireviz
 $(WIREVIZ): | $(BIN)/python
 	@echo "installing WireViz into .cache/wireviz" >&2
 	@$(BIN)/python -m venv .cache/wireviz
 	@.cache/wireviz/bin/python -m pip --disable-pip-version-check --quiet --no-input install 'wireviz==0.4.1'
+
+test: system $(WIREVIZ)
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
 
 drawings: setup $(WIREVIZ)
 	@$(MAKE) --no-print-directory system SYSTEM=dot FOR=drawings

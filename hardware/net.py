@@ -9,10 +9,17 @@ from hardware.fittings import Fitted, Fitting
 from hardware.parts import Part
 
 BOARD, BATTERY, FIVE = "board", "12V", "5V"
+THERE = "there already"  # drawn, not bought
 _COLOURS = {"+": "RD", "-": "BK"}
 _SIGNALS = ("YE", "GN", "BU", "WH", "OG", "VT", "BN", "GY")
 _MEMBERS = ("rx", "tx", "power", "sda", "scl", "pin")
 _A = 1_000_000
+_SQUARES = (
+    (_A // 2, "0.25"),
+    (3 * _A, "0.75"),
+    (10 * _A, "1.5"),
+    (1000 * _A, "4"),
+)  # up to so many uA: mm2; 4 is a PV module's own cable
 
 
 @dataclass
@@ -57,6 +64,7 @@ class Net:
         self.blocks: dict[str, Block] = {}
         self.wires: list[Wire] = []
         self.uses: list[PinUse] = []
+        self._shunts: list[tuple[int, str]] = []
         self._supply()
         for name, row in station.source.values["pins"].items():
             if name in station.pins:
@@ -65,6 +73,8 @@ class Net:
             else:
                 for member in [member for member in _MEMBERS if member in row]:
                     self.uses.append(PinUse(row[member], name, member, "the board's own modem", "wired on the board"))
+        for i, chip in self._shunts:  # last: they go into lines that are there by now
+            self._shunt(i, chip)
 
     # Blocks and wires
 
@@ -77,10 +87,12 @@ class Net:
         return self.block(name, part.name, part.id, *notes)
 
     def wire(self, source: tuple[str, str], target: tuple[str, str], sign: str, cm: int = 0, ua: int = 0) -> None:
+        self._join(source, target, sign, cm, next(square for most, square in _SQUARES if ua <= most))
+
+    def _join(self, source: tuple[str, str], target: tuple[str, str], sign: str, cm: int, square: str) -> None:
         for name, pin in (source, target):
             if pin not in self.blocks[name].pins:
                 self.blocks[name].pins.append(pin)
-        square = "0.25" if ua <= _A // 2 else "0.75" if ua <= 3 * _A else "1.5"
         self.wires.append(Wire(source, target, sign, cm, square))
 
     def feed(self, rail: str, target: str, plus: str = "V+", minus: str = "GND", *, cm: int = 0, ua: int = 0) -> None:
@@ -213,7 +225,8 @@ class Net:
                 for member, pin in pins.items():
                     self.wire(pin, (key, member.upper()), member, fit.cable_cm)
             self._probe(i, fitted, key)
-            self._shunt(i, key)
+            if self.station.sensors[i]["driver"] == "ina226":
+                self._shunts.append((i, key))
 
     def _probe(self, i: int, fitted: Fitted, converter: str) -> None:
         if not fitted.probe:
@@ -232,13 +245,36 @@ class Net:
             self.wire((converter, pin), (probe, terminal), f"cell{terminal}", 1000)
 
     def _shunt(self, i: int, chip: str) -> None:
-        sensor, keys = self.station.sensors[i], harness.keys_of(self.station, i)
-        if sensor["driver"] == "ina226":
-            named = next((key for key in keys if "current" in key), keys[0] if keys else "current")
-            where = named.replace("_", " ").replace(":", " ")
-            self.blocks[chip].notes.append(
-                f"shunt {abs(sensor['shunt_uohm']) / 1000:g} mOhm in the line of the {where}: IN+, IN-, VBUS"
-            )
+        """The shunt in its line, and the three wires to the chip that look at it. A negative `shunt_uohm` is one that is turned round."""
+        micro, keys = self.station.sensors[i]["shunt_uohm"], harness.keys_of(self.station, i)
+        named = next((key for key in keys if "current" in key), keys[0] if keys else "current")
+        where = named.replace("_", " ").replace(":", " ")
+        shunt = self.block(
+            f"{chip}_shunt", f"shunt {abs(micro) / 1000:g} mOhm in the line of the {where}", self.blocks[chip].kind
+        )
+        line = self._line_of(named)
+        self.wires = [wire for wire in self.wires if wire is not line]
+        for source, target in ((line.source, (shunt, "IN")), ((shunt, "OUT"), line.target)):
+            self._join(source, target, "+", line.cable_cm, line.square)
+        plus, minus = ("IN", "OUT") if micro > 0 else ("OUT", "IN")
+        for at, to in ((plus, "IN+"), (minus, "IN-"), (minus, "VBUS")):
+            self.wire((chip, to), (shunt, at), to.lower(), 20)
+
+    def _line_of(self, named: str) -> Wire:
+        """The wire that a current's name stands for: the siren's or the charger's plus, or that of a PV module, which is drawn for it."""
+        ends = {"siren": ("siren_switch", "V+"), "charger": ("charger", "BAT+")}
+        end = ends.get(named.partition("_")[0])
+        found = next((wire for wire in self.wires if end in (wire.source, wire.target)), None)
+        if found:
+            return found
+        source = f"module_{named.partition(':')[2] or 1}"
+        module = self.station.fittings.module
+        label = module.name if module else f"what the {named.partition('_')[0]}'s current comes from"
+        self.block(source, label, THERE)
+        load = self.block(f"{source}_load", "what it feeds", THERE, "its - stays on the module's")
+        self.feed("3V3", source, "", "-", cm=300)
+        self.wire((source, "+"), (load, "+"), "+", 300, module["isc_ma"] * 1000 if module else 0)
+        return self.wires[-1]
 
     def _onewire(self, name: str, row: dict[str, Any], fit: Fitting) -> None:
         note = f"{fit.pull_up_ohm / 1000:g} kOhm to {fit.rail}" if fit.pull_up_ohm else "a pull-up on the module"
@@ -257,8 +293,8 @@ class Net:
                 f"{fit.pull_up_ohm / 1000:g} kOhm from the pin to 3V3" if fit.pull_up_ohm else "the chip's own pull-up"
             )
             contact = self.part(f"{name}_{part.id}", part, note)
-            self.wire(self.use(row, name, "pin", contact, note), (contact, "1"), name, fit.cable_cm)
-            self.feed("3V3", contact, "", "2", cm=fit.cable_cm)
+            self.wire(self.use(row, name, "pin", contact, note), (contact, "a"), name, fit.cable_cm)
+            self.feed("3V3", contact, "", "b", cm=fit.cable_cm)
 
     def _adc(self, name: str, row: dict[str, Any], fit: Fitting) -> None:
         for part in fit.has("divider"):

@@ -76,11 +76,11 @@ def wireviz(harness: Harness) -> str:
     joined = []
     for number, ((source, target), wires) in enumerate(harness.cables.items(), 1):
         fed = target in _FED
-        row: list[dict[str, list[int]]] = []
+        row: list[dict[str, list[str]]] = []
         for name, pins in ((source, [w.source[1] for w in wires]), (target, [w.target[1] for w in wires])):
             drawn = f"{name} (fed)" if fed and name in (BOARD, BATTERY, FIVE) else name
             ends[drawn] = name
-            row.append({drawn: [blocks[name].pins.index(pin) + 1 for pin in pins]})
+            row.append({drawn: pins})
         joined.append(f"  - {json.dumps([row[0], {f'W{number}': list(range(1, len(wires) + 1))}, row[1]])}")
     lines = [
         f"# Made by `waspada hardware wiring {harness.name}`: change the station's file, not this one.",
@@ -97,7 +97,7 @@ def wireviz(harness: Harness) -> str:
 def _connector(block: Block) -> dict[str, Any]:
     found: dict[str, Any] = {
         "type": _wrapped(block.label),
-        "pinlabels": block.pins,
+        "pins": block.pins,
         "show_pincount": False,
         "hide_disconnected_pins": True,
     }
