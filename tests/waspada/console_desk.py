@@ -5,24 +5,24 @@ import io
 import json
 import os
 import select
-import socket
 import sys
-import threading
 import time
 from types import SimpleNamespace
 
 from node.core import pin as kept_pin
 from tests.core.station_desk import Desk
+from tests.in_a_thread import Served
 from waspada import cli
 
 PIN = "428716"
 STEP_MS = 20  # of the station's time, in each turn
 
 
-class Cable:
+class Cable(Served):
     """`port` is what to open; use as a context. `spoil(data)` changes what the station says on its way; `cut_after` pulls the cable after so many bytes."""
 
     def __init__(self, pin=None, spoil=None, cut_after=None, silent=0, greeting=b"", before=lambda desk: None, **desk):
+        super().__init__()
         self.desk = Desk(**desk)
         if pin:
             self.desk.storage.files["pin"] = bytearray(kept_pin.encode(pin, b"0123456789abcdef", 20))
@@ -34,23 +34,6 @@ class Cable:
         self._spoil = spoil or (lambda data: data)
         self._silent = silent  # so many bytes are slept through
         self._greeting = greeting
-        self._stop = threading.Event()
-        self._problems = []
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.settimeout(0.01)
-        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        self._server.close()
-        if self._problems:
-            raise self._problems[0]
 
     def until(self, true):
         """Waits for what the station comes to by itself."""
@@ -59,72 +42,44 @@ class Cable:
             assert time.monotonic() < deadline, "it did not come true"
             self._stop.wait(0.01)
 
-    def _run(self):
-        try:
-            while not self._stop.is_set():
-                with contextlib.suppress(TimeoutError):
-                    connection, _ = self._server.accept()
-                    with connection:
-                        self._serve(connection)
-        except Exception as error:
-            self._problems.append(error)
-
     def _serve(self, connection):
-        with contextlib.suppress(ConnectionError):
-            while not self._stop.is_set():
-                if select.select([connection], [], [], 0.001)[0]:
-                    data = connection.recv(4096)
-                    if not data:
-                        return
-                    if not self.heard:
-                        connection.sendall(self._greeting)
-                    self.heard += data
-                    slept, self._silent = min(len(data), self._silent), max(0, self._silent - len(data))
-                    self.desk.console.typed += data[slept:]
-                self.desk.run(self.step_ms)
-                said = bytes(self.desk.console.said)
-                self.desk.console.said.clear()
-                if said:
-                    self.said += len(said)
-                    if self.cut_after is not None and self.said > self.cut_after:
-                        connection.sendall(said[: len(said) // 2])
-                        self.cut_after = None
-                        return
-                    connection.sendall(self._spoil(said))
+        while not self._stop.is_set():
+            if select.select([connection], [], [], 0.001)[0]:
+                data = connection.recv(4096)
+                if not data:
+                    return
+                if not self.heard:
+                    connection.sendall(self._greeting)
+                self.heard += data
+                slept, self._silent = min(len(data), self._silent), max(0, self._silent - len(data))
+                self.desk.console.typed += data[slept:]
+            self.desk.run(self.step_ms)
+            said = bytes(self.desk.console.said)
+            self.desk.console.said.clear()
+            if said:
+                self.said += len(said)
+                if self.cut_after is not None and self.said > self.cut_after:
+                    connection.sendall(said[: len(said) // 2])
+                    self.cut_after = None
+                    return
+                connection.sendall(self._spoil(said))
 
 
-class Peer:
+class Peer(Served):
     """Something at a port that is no station: `answer(heard)` is what it says."""
 
     def __init__(self, answer):
+        super().__init__()
         self._answer = answer
-        self._stop = threading.Event()
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.settimeout(0.01)
-        self.port = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        self._server.close()
-
-    def _run(self):
+    def _serve(self, connection):
+        connection.settimeout(0.01)
         while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError, ConnectionError):
-                connection, _ = self._server.accept()
-                with connection:
-                    connection.settimeout(0.01)
-                    while not self._stop.is_set():
-                        with contextlib.suppress(TimeoutError):
-                            data = connection.recv(4096)
-                            if not data:
-                                break
-                            connection.sendall(self._answer(data))
+            with contextlib.suppress(TimeoutError):
+                data = connection.recv(4096)
+                if not data:
+                    return
+                connection.sendall(self._answer(data))
 
 
 def console(*words, stdin="", environment=None, monkeypatch=None):

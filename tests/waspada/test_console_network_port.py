@@ -1,46 +1,31 @@
 """A station behind a serial port server: RFC 2217, as pyserial's own server speaks it."""
 
-import contextlib
 import select
 import socket
-import threading
 
 import serial
 from serial.rfc2217 import PortManager
 
+from tests.in_a_thread import Served
 from tests.waspada.console_desk import Cable, console
 
 
-class Server:
+class Server(Served):
     """Between a client that speaks RFC 2217 and a cable. `lines`: what DTR and RTS were set to."""
 
+    scheme = "rfc2217"
+
     def __init__(self, cable):
+        super().__init__()
         self.cable = cable
         self.lines = []
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.settimeout(0.05)
-        self.port = f"rfc2217://127.0.0.1:{self._server.getsockname()[1]}"
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
+    def _serve(self, client):
+        host, port = self.cable.port.removeprefix("socket://").split(":")
+        with socket.create_connection((host, int(port))) as board:
+            self._between(client, board)
 
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        self._server.close()
-
-    def _run(self):
-        while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError, ConnectionError):
-                client, _ = self._server.accept()
-                host, port = self.cable.port.removeprefix("socket://").split(":")
-                with client, socket.create_connection((host, int(port))) as board:
-                    self._serve(client, board)
-
-    def _serve(self, client, board):
+    def _between(self, client, board):
         lines = self.lines
 
         class Lines(serial.serial_for_url("loop://", do_not_open=True).__class__):
