@@ -1,5 +1,7 @@
 """Ways in which a siren could wrongly stay silent or wrongly sound, each closed: resets, full flash, old acknowledgements, still water."""
 
+import pytest
+
 from tests.core.station_desk import broken
 from tests.core.test_app import DANGER_MM, MINUTE, NORMAL_MM, calm
 
@@ -18,6 +20,23 @@ def test_an_alarm_outlives_a_reset_even_if_the_sensor_does_not():
     desk.level(NORMAL_MM)
     desk.run(10 * MINUTE)
     assert desk.app.gauge.state == 0
+
+
+@pytest.mark.parametrize("still_high", [True, False], ids=["flooded", "receded and latched"])
+def test_a_kit_that_resets_sounds_again_within_a_second_of_its_first_line(still_high):
+    """A cable's DTR may reset it. Of the 3 s that it has, 1 s is taken for the boot before our first line (assumed: no board was measured)."""
+    desk = calm(settings={"level.latched": 1})
+    desk.level(DANGER_MM)
+    desk.run(2 * MINUTE)
+    if not still_high:
+        desk.level(NORMAL_MM)
+        desk.run(30 * MINUTE)
+    desk.boot()
+    desk.ranger.mm = None  # no sample helps it
+    assert desk.outputs["siren"].on == desk.outputs["strobe"].on == 0
+    desk.run(1000)
+    assert desk.outputs["siren"].on == desk.outputs["strobe"].on == 1
+    assert desk.app.gauge.state == 3
 
 
 def test_saved_levels_count_on_flash_that_can_be_read_and_not_written():
