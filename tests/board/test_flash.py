@@ -6,50 +6,15 @@ import json
 import pytest
 
 from node.core import pin
-from tests.flash_desk import FS_AT, Desk, made_up_image, stock_image, waspada
+from tests.flash_desk import FS_AT, Desk, stock_image, waspada
 from tests.waspada.city_desk import enrolled, new_city
-from waspada import chip, cli, contents, image, record
+from waspada import chip, cli, image, record
 from waspada.city import City
 
 pytestmark = pytest.mark.vm
 
 OTHER_MAC = "24:0a:c4:00:00:02"
 OWN_S = 60  # the tool's own time, the serial transfer aside
-
-
-@pytest.fixture(scope="module")
-def built():
-    return contents.App.built()
-
-
-@pytest.fixture
-def flash(built, monkeypatch, capsys):
-    """The command in this process: (exit code, its JSON, all it printed). The application is compiled once."""
-    monkeypatch.setattr(contents.App, "built", lambda: built)
-
-    def run(*words):
-        code = cli.main(["flash", *map(str, words), "--json"])
-        out, err = capsys.readouterr()
-        return code, json.loads(out.splitlines()[-1]), out + err
-
-    return run
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "small.bin"
-    path.write_bytes(made_up_image())
-    return path
-
-
-@pytest.fixture
-def city(tmp_path, small, capsys):
-    folder = new_city(tmp_path / "city")
-    for node in ("dr01", "dr02"):
-        enrolled(folder, node, "--station", "river_gauge")
-    assert cli.main(["flash", "--add-image", str(small), "--name", "small", "--city", str(folder)]) == 0
-    capsys.readouterr()
-    return folder
 
 
 def whats(city):

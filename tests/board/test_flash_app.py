@@ -9,48 +9,12 @@ import pytest
 from tests.board.station import ROOT, describe, environment
 from tests.flash_desk import Desk, made_up_image, waspada
 from tests.pty_board import PtyBoard
-from tests.waspada.city_desk import enrolled, new_city
 from waspada import cli, contents
 from waspada.city import City
 
 pytestmark = pytest.mark.vm
 
 MACS = ("24:0a:c4:00:00:0a", "24:0a:c4:00:00:0b")
-
-
-@pytest.fixture(scope="module")
-def built():
-    return contents.App.built()
-
-
-@pytest.fixture
-def flash(built, monkeypatch, capsys):
-    """The command in this process: (exit code, its JSON, all it printed). The application is compiled once."""
-    monkeypatch.setattr(contents.App, "built", lambda: built)
-
-    def run(*words):
-        code = cli.main(["flash", *map(str, words), "--json"])
-        out, err = capsys.readouterr()
-        return code, json.loads(out.splitlines()[-1]), out + err
-
-    return run
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "small.bin"
-    path.write_bytes(made_up_image())
-    return path
-
-
-@pytest.fixture
-def city(tmp_path, small, capsys):
-    folder = new_city(tmp_path / "city")
-    for node in ("dr01", "dr02"):
-        enrolled(folder, node, "--station", "river_gauge")
-    assert cli.main(["flash", "--add-image", str(small), "--name", "small", "--city", str(folder)]) == 0
-    capsys.readouterr()
-    return folder
 
 
 @pytest.fixture
