@@ -10,12 +10,13 @@ import json
 import os
 import sys
 
+from ram_flash import ERASED, Flash
+
 from node.core import journal
 from node.esp32 import storage
 
 gc.threshold(1 << 20)
 BLOCKS = 512
-BLOCK = 4096
 EARLIER = 20000  # seq of a boot two weeks old: it takes its longest usual form
 READING = ((0, 2, 1254), (1, 1, 12610))
 CROSSING = ((2, 0, 1), (3, 0, 0), (0, 2, 1254), (4, 0, 1200), (5, 0, 1320))
@@ -36,31 +37,6 @@ ROOT = {
     "cert.der": 1500,
     "key.der": 2400,
 }
-
-
-class Flash:
-    def __init__(self):
-        self.data = memoryview(bytearray(b"\xff" * (BLOCKS * BLOCK)))
-        self.erases = [0] * BLOCKS
-
-    def readblocks(self, number, buffer, offset=0):
-        at = number * BLOCK + offset
-        buffer[:] = self.data[at : at + len(buffer)]
-        return 0
-
-    def writeblocks(self, number, buffer, offset=0):
-        at = number * BLOCK + offset
-        self.data[at : at + len(buffer)] = buffer
-        return 0
-
-    def ioctl(self, what, argument):
-        if what == 4:
-            return BLOCKS
-        if what == 5:
-            return BLOCK
-        if what == 6:
-            self.erases[argument] += 1
-        return 0
 
 
 class Whole:
@@ -85,6 +61,10 @@ class Whole:
 
     def __getattr__(self, name):
         return getattr(self._real, name)
+
+
+def erased():
+    return Flash(bytearray(ERASED * BLOCKS))
 
 
 def free_blocks():
@@ -133,7 +113,7 @@ def turn(logs, spare):
 
 
 def fill(slot_bytes):
-    kept = furnish(Flash(), slot_bytes)
+    kept = furnish(erased(), slot_bytes)
     whole = Whole(kept)
     turn(logs_of(whole, 1), 0)
     whole.flush()
@@ -160,7 +140,7 @@ def fill(slot_bytes):
 
 def blocks_of(size):
     """Blocks that a file of this size takes."""
-    flash = Flash()
+    flash = erased()
     os.VfsLfs2.mkfs(flash)
     os.mount(os.VfsLfs2(flash), "/flash")
     os.chdir("/flash")
@@ -175,7 +155,7 @@ def blocks_of(size):
 
 def month(days, full):
     """Erases of each block in so many days: one reading a minute, 20 events a day. `full`: rings that give up, else all is committed hourly."""
-    flash = Flash()
+    flash = erased()
     kept = furnish(flash, 140 * 1024)
     if full:
         whole = Whole(kept)

@@ -150,18 +150,8 @@ def test_the_pin_beside_the_data_folder_is_found_on_littlefs():
 
     script = """
 import os
-class Flash:
-    def __init__(self):
-        self.data = bytearray(64 * 4096)
-    def readblocks(self, number, buffer, offset=0):
-        at = number * 4096 + offset
-        buffer[:] = self.data[at : at + len(buffer)]
-    def writeblocks(self, number, buffer, offset=0):
-        at = number * 4096 + offset
-        self.data[at : at + len(buffer)] = buffer
-    def ioctl(self, what, _):
-        return 64 if what == 4 else 4096 if what == 5 else 0
-flash = Flash()
+from simulator.runtimes.ram_flash import ERASED, Flash
+flash = Flash(bytearray(ERASED * 64))
 os.VfsLfs2.mkfs(flash)
 os.mount(os.VfsLfs2(flash), "/flash")
 os.chdir("/flash")
@@ -171,4 +161,4 @@ from node.esp32.storage import Storage
 storage = Storage("data")
 print(storage.read("../pin", 0, 200), storage.read("pin", 0, 200))
 """
-    assert vm64.run(script) == "b'here' b''\n"
+    assert vm64.run(script, (vm64.FIRMWARE, ROOT)) == "b'here' b''\n"

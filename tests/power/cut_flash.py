@@ -1,15 +1,16 @@
 """Blocks in RAM that remember what they held before each write and with half of it done. Runs in the MicroPython VM."""
 
+from simulator.runtimes.ram_flash import BLOCK, ERASED, Blocks
+
 BLOCKS = 64
-BLOCK = 4096
-ERASED = b"\xff" * BLOCK
 
 
-class Flash:
+class Flash(Blocks):
     """Blocks in RAM. `fails` is (first, count): these writes fail, the first of them halfway; past `count` it works again, below 0 never."""
 
     def __init__(self, blocks, owed, fails=None, cuts=None):
         """`cuts`: a list that is given (before the write, with half of it done, owed) at every write."""
+        super().__init__(len(blocks))
         self.blocks = list(blocks)
         self.owed = owed
         self.cuts = cuts
@@ -26,14 +27,8 @@ class Flash:
     def writeblocks(self, number, buffer, offset=0):
         return self._write(number, bytes(buffer), offset)
 
-    def ioctl(self, what, argument):
-        if what == 4:
-            return BLOCKS
-        if what == 5:
-            return BLOCK
-        if what == 6:
-            return self._write(argument, ERASED, 0)
-        return 0
+    def erase(self, number):
+        return self._write(number, ERASED, 0)
 
     def _write(self, number, data, offset):
         self._writes += 1

@@ -13,7 +13,8 @@ from node.core import happenings as H
 from node.core import measurements as M
 from node.core import settings as S
 from node.esp32 import storage
-from tests.power.cut_flash import BLOCK, BLOCKS, ERASED, Flash
+from simulator.runtimes.ram_flash import BLOCK, ERASED
+from tests.power.cut_flash import BLOCKS, Flash
 
 SEGMENT = 104  # bytes: four readings, or an event with a text
 READINGS_SEGMENTS = 3

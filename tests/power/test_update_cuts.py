@@ -13,7 +13,8 @@ from tests.core import release_desk
 
 pytestmark = pytest.mark.vm
 
-SCRIPT = Path(__file__).with_name("update_cut_script.py").read_text(encoding="utf-8")
+HERE = Path(__file__).parent
+SCRIPT = (HERE / "update_cut_script.py").read_text(encoding="utf-8")
 NO_TWICE = 1 << 30
 # What is planted, whether the new firmware proves itself, and what finds it.
 WRONG = (
@@ -40,7 +41,11 @@ def cuts(tmp_path, wrong, outcome, twice_each, timeout):
     file = tmp_path / "release"
     file.write_text(repr(told))
     lines = vm64.run(
-        SCRIPT, heapsize="64m", timeout=timeout, args=(str(file), wrong, outcome, str(twice_each))
+        SCRIPT,
+        path=(vm64.FIRMWARE, HERE.parents[1]),
+        heapsize="64m",
+        timeout=timeout,
+        args=(str(file), wrong, outcome, str(twice_each)),
     ).splitlines()
     counts = dict(line.split() for line in lines[-3:])
     return "\n".join(lines[:-3]), {kind: int(count) for kind, count in counts.items()}

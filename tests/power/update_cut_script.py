@@ -13,10 +13,9 @@ from node import updating
 from node.core import happenings, settings, slots, update
 from node.esp32 import seal
 from node.esp32.storage import Storage
+from simulator.runtimes.ram_flash import ERASED
+from tests.power.cut_flash import BLOCKS, Flash
 
-BLOCKS = 64
-BLOCK = 4096
-ERASED = b"\xff" * BLOCK
 BOOTS_MOST = 16
 STEPS_MOST = 4000
 IDLE_MS = 3600000
@@ -35,41 +34,6 @@ def demand(holds, what, *more):
         raise Broken(what + " " + repr(more))
 
 
-class Flash:
-    """Blocks in RAM; `cuts` is given (before the write, with half of it done, proved) at every write. `proved`: the new firmware has shown what it must."""
-
-    def __init__(self, blocks, proved=False, cuts=None):
-        self.blocks = list(blocks)
-        self.proved = proved
-        self.cuts = cuts
-
-    def readblocks(self, number, buffer, offset=0):
-        buffer[:] = self.blocks[number][offset : offset + len(buffer)]
-        return 0
-
-    def writeblocks(self, number, buffer, offset=0):
-        return self._write(number, bytes(buffer), offset)
-
-    def ioctl(self, what, argument):
-        if what == 4:
-            return BLOCKS
-        if what == 5:
-            return BLOCK
-        if what == 6:
-            return self._write(argument, ERASED, 0)
-        return 0
-
-    def _write(self, number, data, offset):
-        old = self.blocks[number]
-        if self.cuts is not None:
-            half = len(data) // 2
-            torn = list(self.blocks)
-            torn[number] = old[:offset] + data[:half] + old[offset + half :]
-            self.cuts.append((list(self.blocks), torn, self.proved))
-        self.blocks[number] = data if len(data) == BLOCK else old[:offset] + data + old[offset + len(data) :]
-        return 0
-
-
 class Anything:
     pass
 
@@ -80,7 +44,7 @@ class State(slots.State):
     flash = None
 
     def confirm(self):
-        self.flash.proved = True
+        self.flash.owed = True
         super().confirm()
 
 
@@ -142,6 +106,11 @@ class Board:
         self.version = ""
         self.state = State
 
+    @property
+    def proved(self):
+        """Whether the new firmware has shown what it must: it is what the flash owes from then on."""
+        return self.flash.owed
+
     def live(self):
         """Boots until nothing is left to do, and what must hold then."""
         cost = slots.COST_POWER
@@ -181,9 +150,9 @@ class Board:
         version = self.version = version_of(slot)
         tried = state.mode == slots.TRYING
         demand(version in (OLD, NEW), "what was replaced long ago runs", version)
-        demand(version == OLD or tried or self.flash.proved, "unproved firmware is the good one", state.good)
+        demand(version == OLD or tried or self.proved, "unproved firmware is the good one", state.good)
         if version == OLD or not self._proves:
-            demand(not self.flash.proved, "proved firmware was given up")
+            demand(not self.proved, "proved firmware was given up")
         if version == NEW and not self._proves:
             return True  # it crashes, the watchdog resets
         updating.VERSION = version
@@ -192,7 +161,7 @@ class Board:
         node = updating.Updating(app, books, port)
         again = self._turn(app, node)
         self.state = self._make()
-        if not self.flash.proved:
+        if not self.proved:
             demand(files(GOOD) == self._release["old"], "the good slot was changed")
         return again
 
@@ -292,7 +261,7 @@ def fill(slot, content):
 
 def begun(release):
     """A board as the last update left it."""
-    flash = Flash([ERASED] * BLOCKS)
+    flash = Flash([ERASED] * BLOCKS, False)
     os.VfsLfs2.mkfs(flash)
     os.mount(os.VfsLfs2(flash), "/flash")
     os.chdir("/flash")
@@ -314,13 +283,13 @@ def run(release, wrong, proves, twice_each):
         update.Fetch = Hasty
     try:
         cuts = []
-        flash = Flash(begun(release), cuts=cuts)
+        flash = Flash(begun(release), False, cuts=cuts)
         Board(flash, release, proves, wrong).live()
         for number in range(len(cuts)):
             for kind in (0, 1):
                 where = (KINDS[kind], number)
                 again = [] if (2 * number + kind) % twice_each == 0 else None
-                Board(Flash(cuts[number][kind], cuts[number][2], again), release, proves, wrong).live()
+                Board(Flash(cuts[number][kind], cuts[number][2], cuts=again), release, proves, wrong).live()
                 tried[KINDS[kind]] += 1
                 for second in range(len(again or ())):
                     for other in (0, 1):

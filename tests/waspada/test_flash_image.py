@@ -3,7 +3,6 @@
 import ast
 import itertools
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.errors import InputError
+from tests import vm64
 from tests.flash_desk import made_up_image
-from tests.vm64 import program
 from tests.waspada.city_desk import new_city
 from waspada import cli, image
 from waspada.city import City
@@ -103,25 +102,17 @@ def test_micropython_mounts_the_file_system_and_reads_what_was_put_in(tmp_path):
     (tmp_path / "fs").write_bytes(made)
     script = """
 import os
-data = bytearray(open('fs', 'rb').read())
-class Flash:
-    def readblocks(self, n, buffer, at=0):
-        buffer[:] = data[n * 4096 + at : n * 4096 + at + len(buffer)]
-    def writeblocks(self, n, buffer, at=0):
-        data[n * 4096 + at : n * 4096 + at + len(buffer)] = buffer
-    def ioctl(self, op, arg):
-        if op == 6:
-            data[arg * 4096 : arg * 4096 + 4096] = bytes([255]) * 4096
-        return {4: 512, 5: 4096}.get(op, 0)
-os.mount(os.VfsLfs2(Flash(), readsize=32, progsize=32, lookahead=32), '/x')
+import sys
+from simulator.runtimes.ram_flash import Flash
+flash = Flash(bytearray(open(sys.argv[1], 'rb').read()))
+os.mount(os.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32), '/x')
 os.mkdir('/x/data')
 with open('/x/data/boot', 'w') as file:
     file.write('1')
 print(sorted(os.listdir('/x')), os.stat('/x/a/node.pack')[6], open('/x/pin').read(), open('/x/data/boot').read())
 """
-    command = [program(), "-X", "heapsize=16m", "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
-    assert done.stdout == "['a', 'data', 'pin'] 9000 sha256 1\n", done.stderr
+    said = vm64.run(script, (ROOT,), heapsize="16m", timeout=30, args=(str(tmp_path / "fs"),))
+    assert said == "['a', 'data', 'pin'] 9000 sha256 1\n"
 
 
 @given(st.binary(max_size=400), st.integers(0, 0x7C00), st.integers(0, 300_000))
