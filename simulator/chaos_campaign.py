@@ -2,8 +2,9 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import closing
 from itertools import islice
 from multiprocessing import get_context
 from typing import Any
@@ -12,7 +13,10 @@ from simulator import chaos, shards
 from simulator.run import simulate
 
 AHEAD = 4  # seeds handed out for each process
-HEAP_OF_VM = "120wk"
+LISTED = 20  # seeds that failed, with how
+OF_A_RUN = ("steps", "readings_made")
+OF_KPI = ("crossings", "heard", "declared", "taken_back", "resets", "events_made")
+COUNTED = ("seeds", "with_tls", "asleep", "stations", "clean", "simulated_days", *OF_A_RUN, *OF_KPI)
 
 
 def one(seed: int, runtime: str = "host") -> dict[str, Any]:
@@ -35,16 +39,39 @@ def one(seed: int, runtime: str = "host") -> dict[str, Any]:
     return {**drawn, "broken": report["broken"] + wrong, **{key: report[key] for key in keys}}
 
 
-def run(seeds: Iterable[int], jobs: int, runtime: str, told: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
-    """The summary of all seeds; `told` hears each as it is done."""
+def run(seeds: range, jobs: int, runtime: str, told: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """The summary of all seeds, or of those that were done when it was interrupted; `told` hears each as it is done."""
+    done: list[dict[str, Any]] = []
+    interrupted = False
+    try:
+        with closing(_each(seeds, jobs, runtime)) as each:
+            for found in each:
+                done.append(found)
+                told(found)
+    except KeyboardInterrupt:
+        interrupted = True
     summary = Summary(runtime)
-    for found in _each(seeds, jobs, runtime):
+    for found in done:
         summary.add(found)
-        told(found)
-    return summary.report()
+    run, left = _parts(seeds, sorted(found["seed"] for found in done))
+    return {"interrupted": interrupted, "run": run, "left": left, **summary.report()}
 
 
-def _each(seeds: Iterable[int], jobs: int, runtime: str) -> Iterator[dict[str, Any]]:
+def _parts(seeds: range, done: list[int]) -> tuple[list[str], list[str]]:
+    """The seeds that were done and those that were not, as `--seeds` takes them."""
+    run: list[list[int]] = []
+    for seed in done:
+        if run and run[-1][1] == seed - 1:
+            run[-1][1] = seed
+        else:
+            run.append([seed, seed])
+    ends = [seeds.start - 1, *(end for part in run for end in part), seeds.stop]
+    left = [[last + 1, first - 1] for last, first in zip(ends[::2], ends[1::2], strict=True) if first - last > 1]
+    named = [[f"{first}-{last}" if last > first else f"{first}" for first, last in parts] for parts in (run, left)]
+    return named[0], named[1]
+
+
+def _each(seeds: range, jobs: int, runtime: str) -> Generator[dict[str, Any], None, None]:
     if jobs == 1:
         for seed in seeds:
             yield one(seed, runtime)
@@ -76,7 +103,7 @@ class Summary:
     def __init__(self, runtime: str) -> None:
         self._runtime = runtime
         self._kinds: Counter[str] = Counter()
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
         self._broken: list[dict[str, Any]] = []
         self._worst_siren_ms = 0
         self._worst_drain_ms = 0
@@ -90,9 +117,9 @@ class Summary:
         self._counts["stations"] += found["stations"]
         self._counts["clean"] += not found["broken"]
         self._counts["simulated_days"] += found.get("simulated_s", 0) // 86_400
-        for key in ("steps", "readings_made"):
+        for key in OF_A_RUN:
             self._counts[key] += found.get(key, 0)
-        for key in ("crossings", "heard", "declared", "taken_back", "resets", "events_made"):
+        for key in OF_KPI:
             self._counts[key] += kpi.get(key, 0)
         self._worst_siren_ms = max(self._worst_siren_ms, kpi.get("worst_siren_ms", 0))
         self._worst_drain_ms = max(self._worst_drain_ms, kpi.get("drained_ms", 0))
@@ -115,7 +142,11 @@ class Summary:
 def words(report: dict[str, Any]) -> str:
     """The summary as a person reads it."""
     kinds = sorted(report["kinds"].items(), key=lambda row: -row[1])
-    lines = [
+    lines = []
+    if report["interrupted"]:
+        run, left = (", ".join(report[key]) or "none" for key in ("run", "left"))
+        lines.append(f"interrupted; seeds run: {run}; left: {left}")
+    lines += [
         f"{report['clean']} of {report['seeds']} seeds clean",
         f"  {report['stations']} stations, {report['simulated_days']:,} days, {report['steps']:,} samples; {report['with_tls']} seeds with TLS, "
         f"{report['asleep']} with sleeping stations, {report['resets']:,} resets",
@@ -125,6 +156,8 @@ def words(report: dict[str, Any]) -> str:
         f"slowest drain {report['worst_drain_ms'] / 1000:.0f} s",
         "  drawn: " + ", ".join(f"{name} {count}" for name, count in kinds),
     ]
-    for row in report["failed"][:20]:
+    for row in report["failed"][:LISTED]:
         lines.append(f"seed {row['seed']}: {row['broken'][0]}  (again: {row['again']})")
+    if more := [str(row["seed"]) for row in report["failed"][LISTED:]]:
+        lines.append(f"and seeds {', '.join(more)}")
     return "\n".join(lines)

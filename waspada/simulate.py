@@ -14,6 +14,7 @@ from simulator import scenario
 from simulator.errors import InputError
 from simulator.run import HEAP, RUNTIMES, simulate
 from simulator.runtimes.vm import VMError
+from waspada.cli import INTERRUPTED
 
 MINUTE_MS = 60_000
 TRACE, REPORT, PART = "trace.jsonl", "report.json", ".part"
@@ -111,7 +112,7 @@ def clean(report: dict[str, Any]) -> bool:
 
 
 def _campaign(args: argparse.Namespace) -> int:
-    """Every seed of a range; exits with 1 when a promise was broken."""
+    """Every seed of a range; exits with 1 when a promise was broken. Ctrl-C: what is known by then, and 130."""
     from simulator import chaos_campaign
 
     if args.scenario != chaos_campaign.chaos.NAME or args.seed is not None or args.out:
@@ -124,8 +125,11 @@ def _campaign(args: argparse.Namespace) -> int:
                 bar.write(f"seed {found['seed']}: {how}", file=sys.stderr)
 
         report = chaos_campaign.run(args.seeds, args.jobs, args.runtime, told)
+    if report["interrupted"]:
+        report["error"] = "interrupted"
+        print("waspada: interrupted", file=sys.stderr)
     print(json.dumps(report) if args.json else chaos_campaign.words(report))
-    return 1 if report["failed"] else 0
+    return INTERRUPTED if report["interrupted"] else int(bool(report["failed"]))
 
 
 def _folder(name: str) -> Path:

@@ -244,6 +244,46 @@ def test_a_campaign_tells_what_was_drawn(capsys):
     assert sum(report["kinds"].values()) >= 16
 
 
+def _interrupted_at(monkeypatch, seed):
+    """Ctrl-C comes while that seed runs; the second of the others is broken."""
+
+    def one(number, runtime, real=chaos_campaign.one):
+        if number == seed:
+            raise KeyboardInterrupt
+        return {**real(number, runtime), **({"broken": ["planted"]} if number == 2 else {})}
+
+    monkeypatch.setattr(chaos_campaign, "one", one)
+
+
+def test_an_interrupted_campaign_says_what_was_run_and_what_failed(monkeypatch, capsys):
+    _interrupted_at(monkeypatch, 4)
+    assert cli.main(["simulate", "chaos", "--seeds", "1-9"]) == 130
+    told = capsys.readouterr()
+    assert told.err.splitlines()[-1] == "waspada: interrupted"
+    lines = told.out.splitlines()
+    assert lines[:2] == ["interrupted; seeds run: 1-3; left: 4-9", "2 of 3 seeds clean"]
+    assert lines[-1] == "seed 2: planted  (again: waspada simulate chaos --seed 2)"
+
+
+@pytest.mark.parametrize(
+    ("seed", "run", "left", "failed"), [(4, ["1-3"], ["4-9"], [2]), (1, [], ["1-9"], []), (10, ["1-9"], [], [2])]
+)
+def test_an_interrupted_campaign_says_the_same_in_json(monkeypatch, capsys, seed, run, left, failed):
+    _interrupted_at(monkeypatch, seed)
+    code = cli.main(["simulate", "chaos", "--seeds", "1-9", "--json"])
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (code, report["interrupted"], report.get("error")) == (
+        (130, True, "interrupted") if left else (1, False, None)
+    )
+    assert (report["run"], report["left"], [row["seed"] for row in report["failed"]]) == (run, left, failed)
+    assert report["seeds"] == report["clean"] + len(failed)
+
+
+def test_seeds_that_were_done_in_any_order_are_said_as_parts():
+    assert chaos_campaign._parts(range(3, 12), [3, 4, 7, 9, 10]) == (["3-4", "7", "9-10"], ["5-6", "8", "11"])
+    assert chaos_campaign._parts(range(0, 1), []) == ([], ["0"])
+
+
 @pytest.mark.parametrize("words", [["first_light", "--seeds", "1-2"], ["chaos", "--seeds", "1-2", "--seed", "1"]])
 def test_seeds_without_chaos_are_refused(words, capsys):
     assert cli.main(["simulate", *words]) == 2

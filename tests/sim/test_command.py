@@ -1,5 +1,6 @@
 """`waspada simulate`: exit codes, the last line of --json, and the files it writes."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import pytest
 from simulator import scenario
 from tests.house.sources import ROOT
 from waspada.cli import main
+from waspada.simulate import _seeds
 
 GOOD = (scenario.SHIPPED / "first_light.toml").read_text().replace("hours = 36", "hours = 1")
 
@@ -30,6 +32,21 @@ if __name__ == "__main__":
     demo.run = lambda args: shards.run(lambda part: (), one_part, 2, None)
     sys.modules["waspada.demo"] = demo
     sys.exit(cli.main(["demo"]))
+"""
+
+CAMPAIGN = """
+import os, sys
+from simulator import chaos_campaign
+from waspada import cli
+
+run = chaos_campaign.run
+
+def saying(seeds, jobs, runtime, told):
+    return run(seeds, jobs, runtime, lambda found: (told(found), os.write(1, b"%d\\n" % found["seed"])))
+
+if __name__ == "__main__":
+    chaos_campaign.run = saying
+    sys.exit(cli.main(["simulate", "chaos", "--seeds", "1-100000", "--jobs", "2", "--json"]))
 """
 
 
@@ -54,31 +71,62 @@ def test_run_that_fails_leaves_the_earlier_files_alone(tmp_path):
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").iterdir()} == kept
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker ends with its parent only when it is told")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_interrupted_jobs_leave_no_worker(how, tmp_path):
-    (tmp_path / "endless.py").write_text(ENDLESS)
+@contextlib.contextmanager
+def _program(text, folder):
+    """A script in a process group of its own."""
+    (folder / "program.py").write_text(text)
     run = subprocess.Popen(
-        [sys.executable, str(tmp_path / "endless.py")],
+        [sys.executable, str(folder / "program.py")],
         env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "firmware")])),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
-    assert [run.stdout.readline() for _ in range(2)] == [b"begun\n"] * 2
+    with run.stdout, run.stderr:
+        try:
+            yield run
+        finally:
+            if run.poll() is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
+
+
+def _ended(run, how):
+    """What it says when it is ended so. Workers have the same pipes: they end when the last worker has ended."""
     if how == signal.SIGINT:
         os.killpg(run.pid, how)  # to the workers too, as a terminal does
     else:
         run.send_signal(how)
-    try:
-        _, said = run.communicate(timeout=20)  # workers have the same pipes: they end when the last worker has ended
-    finally:
-        for pipe in (run.stdout, run.stderr):
-            pipe.close()
+    return run.communicate(timeout=20)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker ends with its parent only when it is told")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_jobs_leave_no_worker(how, tmp_path):
+    with _program(ENDLESS, tmp_path) as run:
+        assert [run.stdout.readline() for _ in range(2)] == [b"begun\n"] * 2
+        _, said = _ended(run, how)
     if how == signal.SIGKILL:
         assert run.returncode == -how
     else:
         assert (run.returncode, said) == (130, b"waspada: interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no group to interrupt")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_campaign_of_several_processes_says_what_was_run(how, tmp_path):
+    with _program(CAMPAIGN, tmp_path) as run:
+        first = [int(run.stdout.readline()) for _ in range(2)]
+        out, said = _ended(run, how)
+    assert run.returncode == 130
+    assert said.endswith(b"waspada: interrupted\n")
+    *more, last = out.splitlines()
+    report = json.loads(last)
+    said_done = {*first, *map(int, more)}
+    done = {seed for part in report["run"] for seed in _seeds(part)}
+    assert (report["interrupted"], report["error"]) == (True, "interrupted")
+    assert said_done <= done and len(done - said_done) <= 1  # one may be counted and not said yet
+    assert report["seeds"] == len(done)
 
 
 def test_run_with_false_alarms_exits_1(tmp_path, capsys):
