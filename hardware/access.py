@@ -58,22 +58,23 @@ def _modem_pins(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[
         return
     lte = source.values.get("lte")
     own = lte.get("uart") if kind == "lte" and isinstance(lte, dict) else None
+    soldered = sorted(pin for pin in wired.values() if type(pin) is int)
     for name, row in pins.items():
         if name == own:
             for member, pin in ((member, wired[member]) for member in ("rx", "tx", "power")):
                 if row.get(member) != pin:
-                    source.refuse(
+                    source.breaks(
                         ("pins", name, member),
                         f"pins.{name}.{member} is {row.get(member)}; the modem of {board['name']} has its {member} on {pin}",
                         "modem-pin",
                     )
             continue
         for member in ("rx", "tx", "power", "sda", "scl", "pin"):
-            if row.get(member) in wired.values():
-                source.refuse(
+            if row.get(member) in soldered:
+                source.breaks(
                     ("pins", name, member),
                     f"pins.{name}.{member} is {row[member]}, which the modem of {board['name']} has; it takes "
-                    f"{', '.join(map(str, sorted(wired.values())))}",
+                    f"{', '.join(map(str, soldered))}",
                     "modem-pin",
                 )
 
@@ -84,17 +85,40 @@ def _lan(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[str, An
     wired = board.get("lan")
     lan = table(source, source.values.get("lan", wired), LAN, ("lan",))
     if wired and lan != wired:
-        source.refuse(("lan",), f"[lan] is not as {board['name']} is wired; leave [lan] out", "lan-pins")
+        source.breaks(("lan",), f"[lan] is not as {board['name']} is wired; leave [lan] out", "lan-pins")
+    if not wired:
+        _of_the_phy(source, lan, board)
     own = {*RMII, *(lan[key] for key in ("mdc", "mdio", "power", "ref_clk") if key in lan)}
     for name, row in pins.items():
         for member, pin in row.items():
             if member in ("rx", "tx", "power", "sda", "scl", "pin") and pin in own:
-                source.refuse(
+                source.breaks(
                     ("pins", name, member),
                     f"pins.{name}.{member} is {pin}, which Ethernet needs; it takes {', '.join(map(str, sorted(own)))}",
                     "lan-pins",
                 )
     return lan
+
+
+def _of_the_phy(source: Source, lan: Mapping[str, Any], board: Mapping[str, Any]) -> None:
+    """A PHY beside the board: its pins are held to what any other's are. Its clock alone may come in on 0, as PHY boards have it."""
+    from hardware.boards import why_not
+
+    used: dict[int, str] = dict.fromkeys(RMII, "RMII")
+    for pin in RMII:
+        rule, reason = why_not(board, pin, "output")
+        if rule:
+            source.breaks(("access",), f"Ethernet's RMII needs pin {pin} of {board['name']}: {reason}", rule)
+    for key in ("mdc", "mdio", "power", "ref_clk"):
+        pin = lan.get(key, 0 if key == "ref_clk" else None)
+        if pin is None:
+            continue
+        rule, reason = ("", "") if key == "ref_clk" and pin == 0 else why_not(board, pin, "output")
+        if rule:
+            source.breaks(("lan", key), f"lan.{key} can't be pin {pin} of {board['name']}: {reason}", rule)
+        elif pin in used:
+            source.breaks(("lan", key), f"lan.{key} is pin {pin}, which {used[pin]} has already", "lan-pins")
+        used[pin] = key
 
 
 def _lte(source: Source, pins: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -7,21 +7,36 @@ from hardware.compile import STATIONS, Station
 from hardware.harness import demand
 from hardware.rule import ERROR, Finding, of_an_error
 from hardware.shape import RuleError, Source, read
+from simulator.errors import InputError
 
 ALL = (*rules_pins.ALL, *rules_lines.ALL, *rules_power.ALL)
 
 
-def check(source: Source) -> list[Finding]:
-    """What is wrong, errors first. InputError: a file that can't be judged, since a key, a part or a figure of it is missing or unknown.
+class Unusable(InputError):
+    """Why a file can't be judged. `found`: the rules that it breaks all the same, as far as it could be read."""
 
-    A rule that already forbids reading the file on (a pin, an address, the memory) is the one finding there is: mend it and look again.
+    def __init__(self, sentence: str, found: list[Finding]) -> None:
+        super().__init__(sentence)
+        self.found = found
+
+
+def check(source: Source) -> list[Finding]:
+    """All that is wrong, errors first. Unusable: a key, a part or a figure of the file is missing or unknown.
+
+    A key that reading refused (a pin, an address, the board) has that one finding, whatever else it breaks: it has to change anyway.
     """
+    broken: list[RuleError] = []
+    source.broken = broken
     try:
         station = Station(source)
-    except RuleError as error:
-        return [of_an_error(source, error)]
-    demand(station)
-    found = [finding for rule in ALL for finding in rule(station)]
+        demand(station)
+    except InputError as error:
+        raise Unusable(str(error), [of_an_error(source, each) for each in broken]) from None
+    finally:
+        source.broken = None
+    found = [of_an_error(source, error) for error in broken]
+    refused = {finding.key for finding in found}
+    found += [finding for rule in ALL for finding in rule(station) if finding.key not in refused]
     return sorted(found, key=lambda finding: (finding.rule.severity != ERROR, finding.line))
 
 

@@ -165,8 +165,10 @@ class Station:
             )
         for other in self.sensors:
             problem = _clash(other, sensor, bus) if other["bus"] == bus else ""
-            if problem:
-                source.refuse((*trail, "bus"), problem, "i2c-address" if driver.bus == "i2c" else "")
+            if problem and driver.bus == "i2c":
+                source.breaks((*trail, "bus"), problem, "i2c-address")
+            elif problem:
+                source.refuse((*trail, "bus"), problem)
 
     def _try(self, driver: Driver, sensor: dict[str, Any], trail: Trail, level: bool) -> None:
         """The driver itself says what it can't be made with."""
@@ -264,7 +266,7 @@ class Station:
         needs = memory.mpy_bytes(self.as_data())
         if needs > memory.STOCK_MPY_BYTES and not self.board["psram_kb"]:
             too_much = f"this station loads {needs} bytes of .mpy, past the {memory.STOCK_MPY_BYTES} that a board without PSRAM holds"
-            self.source.refuse(("board",), f"{too_much}; {self._with_psram()}", "psram")
+            self.source.breaks(("board",), f"{too_much}; {self._with_psram()}", "psram")
 
     # The board's JSON
 
@@ -303,7 +305,7 @@ class Station:
         for key, value in overrides.items():
             data[key] = self._settings(value, self.settings) if key == "settings" else value
         if data["broker"].get("tls") and not self.board["psram_kb"]:
-            self.source.refuse(
+            self.source.breaks(
                 ("board",), f"TLS does not fit the heap of a board without PSRAM; {self._with_psram()}", "psram-tls"
             )
         return data

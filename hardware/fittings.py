@@ -39,6 +39,17 @@ FIT: Mapping[str, Mapping[str, Any]] = {
     "cable_cm": {"low": 0, "high": 200_000},
     "terminated": {"flag": True},
 }
+# What a fit may say where it is of that kind of pins, and which circuits are in such a line: what is not here would be soldered by nobody.
+OF_A_KIND: Mapping[str, tuple[str, ...]] = {
+    "uart": ("rail", "through", "switch", "pull_down_ohm", "cable_cm", "terminated"),
+    "i2c": ("rail", "pull_up_ohm", "cable_cm"),
+    "onewire": ("rail", "pull_up_ohm", "cable_cm"),
+    "adc": ("through", "cable_cm"),
+    "pulses": ("rail", "pull_up_ohm", "cable_cm"),
+    "switch": ("rail", "pull_up_ohm", "cable_cm"),
+    "output": ("part", "rail", "switch", "pull_down_ohm", "cable_cm"),
+}
+THROUGH: Mapping[str, tuple[str, ...]] = {"uart": ("divider", "shifter", "rs485"), "adc": ("divider",)}
 # of a [[sensors]] table, beside what its driver is told
 _RAIL = {"choices": list(RAILS)}
 OF_A_SENSOR: Mapping[str, Mapping[str, Any]] = {"part": _PART, "rail": _RAIL, "probe": _PART, "probe_rail": _RAIL}
@@ -87,6 +98,10 @@ class Fittings:
         self.batteries: int = supply.pop("batteries", 1)
         for key, name in supply.items():
             self.supply[key] = one(source, ("supply", key), "supplies", name, key)
+        if "panel" in supply and "charger" not in supply:
+            source.refuse(
+                ("supply",), "supply names a panel and no 'charger' of parts/supplies.toml between it and the battery"
+            )
         mount = given.get("mount")
         self.mount = one(source, ("mount", "part"), "mounts", mount["part"]) if mount else None
         array = given.get("array")
@@ -115,8 +130,10 @@ class Fittings:
             if name not in pins:
                 source.refuse(("fit", name), f"fit.{name:.40} is on no pin: [pins] has {', '.join(pins)}")
             row = table(source, row, FIT, ("fit", name))
+            _of_its_kind(source, name, pins[name]["kind"], row)
             part = one(source, ("fit", name, "part"), "outputs", row["part"]) if "part" in row else None
             through = [one(source, ("fit", name, "through"), "circuits", each) for each in row.get("through", ())]
+            _of_a_line(source, name, pins[name]["kind"], through)
             switch = (
                 one(source, ("fit", name, "switch"), "circuits", row["switch"], "switch") if "switch" in row else None
             )
@@ -125,6 +142,23 @@ class Fittings:
 
     def fit(self, name: str) -> Fitting:
         return self.fits.get(name) or Fitting({}, None, [], None)
+
+
+def _of_its_kind(source: Source, name: str, kind: str, row: Mapping[str, Any]) -> None:
+    for key in row:
+        if key not in OF_A_KIND[kind]:
+            said = f"fit.{name}: '{key}' is of no use on a bus or output of kind {kind}; allowed are {', '.join(OF_A_KIND[kind])}"
+            source.refuse(("fit", name, key), said)
+
+
+def _of_a_line(source: Source, name: str, kind: str, through: Sequence[Part]) -> None:
+    kinds = THROUGH.get(kind, ())
+    for part in through:
+        if part.kind not in kinds:
+            said = f"fit.{name}: {part.id} is a {part.kind}; on a line of kind {kind} allowed are {', '.join(kinds)}"
+            source.refuse(("fit", name, "through"), said)
+    if len(through) > 1:
+        source.refuse(("fit", name, "through"), f"fit.{name}: {len(through)} circuits in one line; allowed is one")
 
 
 def one(source: Source, trail: Trail, group: str, name: str, kind: str = "") -> Part:

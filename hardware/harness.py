@@ -1,6 +1,6 @@
 """A station as what hangs on what: its rails and their voltages, all that takes current from them. Rules, wiring and energy are worked out from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,10 @@ from hardware.parts import Part
 from hardware.shape import Trail
 
 CHIP_MV = 3300
+# kind of bus: what a part's line may be on it
+OF_A_BUS: Mapping[str, tuple[str, ...]] = {
+    "uart": ("ttl", "rs485"), "i2c": ("i2c",), "onewire": ("onewire",), "pulses": ("contact",), "switch": ("contact",), "adc": ("divider",),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,11 @@ def demand(station: Station) -> None:
             source.refuse(
                 ("fit", name), f"fit.{name} lacks 'switch': pins.{name}.power drives one of parts/circuits.toml"
             )
+        if "power" not in row and row["kind"] == "uart" and fittings.fit(name).switch:
+            source.refuse(
+                ("fit", name, "switch"),
+                f"fit.{name} names a switch that nothing drives: give pins.{name} a 'power', or feed the sensor all the time without a switch",
+            )
         if row["kind"] in ("i2c", "onewire") and not fittings.fit(name).rail:
             source.refuse(("fit", name), f"fit.{name} lacks 'rail': what its pull-ups are fed from, {_example('rail')}")
 
@@ -49,6 +58,15 @@ def _demand_sensor(station: Station, i: int, sensor: dict[str, Any], fitted: Fit
         return
     if fitted.part is None:
         source.refuse(("sensors", i), f"sensors[{i + 1}] lacks 'part': {_example('part')}")
+    line = station.pins[sensor["bus"]]["kind"]
+    if fitted.part["line"] not in OF_A_BUS[line]:
+        source.refuse(
+            ("sensors", i, "part"),
+            f"sensors[{i + 1}]: {fitted.part.id} has a line of kind {fitted.part['line']}, and {sensor['bus']} is {line}; its part is what "
+            "answers on that bus, the probe behind a converter is its 'probe'",
+        )
+    if sensor["driver"] in ("current_loop", "reference_cell") and fitted.probe is None:
+        source.refuse(("sensors", i), f"sensors[{i + 1}] lacks 'probe', what its converter reads: {_example('part')}")
     for part, rail, key in ((fitted.part, fitted.rail, "rail"), (fitted.probe, fitted.probe_rail, "probe_rail")):
         if part and part["supply_mv"][0] and not rail:
             source.refuse(("sensors", i), f"sensors[{i + 1}] lacks '{key}', which feeds {part.id}: {_example('rail')}")

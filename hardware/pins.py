@@ -36,6 +36,10 @@ def check_pins(source: Source, pins: Any, board: Mapping[str, Any]) -> dict[str,
     if not isinstance(pins, dict):
         source.refuse(("pins",), "'pins' must be a table of buses and outputs, [pins.NAME]")
     used: dict[int, str] = {}
+    others = {
+        pin for row in pins.values() if isinstance(row, dict) for pin in map(row.get, _NUMBERS) if type(pin) is int
+    }
+    open_pins = [pin for pin in board["pins"] if pin not in others]
     found = {}
     for name, row in pins.items():
         trail = ("pins", name)
@@ -48,7 +52,11 @@ def check_pins(source: Source, pins: Any, board: Mapping[str, Any]) -> dict[str,
         _numbered(source, name, kind, board)
         for member in _NUMBERS:
             if member in found[name]:
-                _free(source, name, kind, member, found[name][member], board, used)
+                _free(source, name, kind, member, found[name][member], board, open_pins)
+                pin = found[name][member]
+                if pin in used:
+                    source.refuse((*trail, member), f"pins.{name}: pin {pin} is used twice, by {used[pin]} already")
+                used[pin] = name
     for name in OUTPUTS:
         if found.get(name, {}).get("kind") != "output":
             source.refuse(
@@ -61,7 +69,7 @@ def _numbered(source: Source, name: str, kind: str, board: Mapping[str, Any]) ->
     numbers = {"uart": board["uarts"], "i2c": board["i2cs"]}.get(kind)
     if numbers is not None and name not in [f"{kind}{number}" for number in numbers]:
         names = ", ".join(f"{kind}{number}" for number in numbers)
-        source.refuse(
+        source.breaks(
             ("pins", name),
             f"pins.{name}: a bus of kind {kind} has its number in its name; {board['name']} has {names}",
             f"{kind}-count",
@@ -69,20 +77,15 @@ def _numbered(source: Source, name: str, kind: str, board: Mapping[str, Any]) ->
 
 
 def _free(
-    source: Source, name: str, kind: str, member: str, pin: int, board: Mapping[str, Any], used: dict[int, str]
+    source: Source, name: str, kind: str, member: str, pin: int, board: Mapping[str, Any], open_pins: list[int]
 ) -> None:
-    trail = ("pins", name, member)
+    """`open_pins`: those of the board that the file gives to nothing."""
     use = "adc" if kind == "adc" else "input" if member in _READS_ONLY.get(kind, ()) else "output"
     rule, reason = why_not(board, pin, use)
     if rule:
         what = f"{kind} {member}" if member != "pin" else kind
-        quiet = [
-            number for number in board["pins"] if kind != "output" or number not in chips()[board["chip"]]["glitch"]
-        ]
+        quiet = [number for number in open_pins if kind != "output" or number not in chips()[board["chip"]]["glitch"]]
         free = ", ".join(str(number) for number in quiet if not why_not(board, number, use)[0])
-        source.refuse(
-            trail, f"pins.{name}: {member} {pin} can't be {what} of {board['name']}: {reason}; allowed are {free}", rule
-        )
-    if pin in used:
-        source.refuse(trail, f"pins.{name}: pin {pin} is used twice, by {used[pin]} already")
-    used[pin] = name
+        said = f"pins.{name}: {member} {pin} can't be {what} of {board['name']}: {reason}; "
+        said += f"of those the file leaves open it can be {free}" if free else "no other is left open by the file"
+        source.breaks(("pins", name, member), said, rule)

@@ -62,8 +62,7 @@ def of_an_error(source: Source, error: RuleError) -> Finding:
         if value is None:
             break
     pins = (value,) if type(value) is int else ()
-    found = str(error).split(": ", 1)[1]
-    return Finding(rules()[error.rule], str(source.path), error.line, _key(error.trail), pins, found)
+    return Finding(rules()[error.rule], str(source.path), error.line, _key(error.trail), pins, error.found)
 
 
 def _key(trail: Trail) -> str:

@@ -1,5 +1,6 @@
 """The TOML files of this room as tables of known keys: whatever else stands in them is refused, with file, line, key and what is allowed."""
 
+import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any, NoReturn
 from simulator.errors import InputError
 
 ROOM = Path(__file__).parent
+MOST_BYTES = 1_000_000  # of a file: the largest here has ten thousand
 _HEAD = re.compile(r"\s*\[\[?[^\[{]*\]\s*(?:#|$)")
 Trail = tuple[str | int, ...]  # where in a file: keys, and the number of a table in a list
 
@@ -16,9 +18,9 @@ Trail = tuple[str | int, ...]  # where in a file: keys, and the number of a tabl
 class RuleError(InputError):
     """What a rule of hardware/rules.toml forbids, found while a station is read: `waspada hardware check` names the rule."""
 
-    def __init__(self, sentence: str, rule: str, trail: Trail, line: int) -> None:
+    def __init__(self, sentence: str, rule: str, trail: Trail, line: int, found: str) -> None:
         super().__init__(sentence)
-        self.rule, self.trail, self.line = rule, trail, line
+        self.rule, self.trail, self.line, self.found = rule, trail, line, found
 
 
 class Source:
@@ -26,20 +28,28 @@ class Source:
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
+        self.broken: list[RuleError] | None = None  # a list: what rules forbid is gathered in it, and reading goes on
         self._lines = text.splitlines()
         try:
             self.values: dict[str, Any] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise InputError(f"{path} is not TOML: {error}") from None
+            raise InputError(plain(f"{path} is not TOML: {error}")) from None
         except (RecursionError, ValueError) as error:  # a thousand brackets; a date that is none
-            raise InputError(f"{path} is not TOML that can be used: {type(error).__name__}") from None
+            raise InputError(f"{plain(str(path))} is not TOML that can be used: {type(error).__name__}") from None
 
-    def refuse(self, trail: Trail, sentence: str, rule: str = "") -> NoReturn:
+    def refuse(self, trail: Trail, sentence: str) -> NoReturn:
+        raise InputError(self._said(trail, sentence))
+
+    def breaks(self, trail: Trail, sentence: str, rule: str) -> None:
+        """A rule forbids what stands there: raised, or kept where `broken` gathers them."""
+        error = RuleError(self._said(trail, sentence), rule, trail, self.line(trail), plain(sentence))
+        if self.broken is None:
+            raise error
+        self.broken.append(error)
+
+    def _said(self, trail: Trail, sentence: str) -> str:
         number = self.line(trail)
-        said = f"{self.path}{f', line {number}' if number else ''}: {sentence}"
-        if rule:
-            raise RuleError(said, rule, trail, number)
-        raise InputError(said)
+        return plain(f"{self.path}{f', line {number}' if number else ''}: {sentence}")
 
     def line(self, trail: Trail) -> int:
         """Where the text speaks of this, as near as can be found; 0 for nowhere."""
@@ -83,14 +93,31 @@ def read(folder: Path, name: str | Path, what: str) -> Source:
     """A shipped table by its name, or a TOML file by its path."""
     shipped = sorted(path.stem for path in folder.glob("*.toml"))
     path = folder / f"{name}.toml" if str(name) in shipped else Path(name)
+    said = plain(f"'{name}'")
     try:
-        return Source(path, path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, UnicodeDecodeError):
-            raise InputError(f"{path} is not text in UTF-8") from None
+        with path.open("rb") as file:
+            data = file.read(MOST_BYTES + 1)
+    except IsADirectoryError:
+        raise InputError(f"{said} is a folder; give the {what}'s file in it") from None
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        near = difflib.get_close_matches(str(name), shipped, 1)
+        meant = f"; did you mean {near[0]}?" if near else ""
         raise InputError(
-            f"no {what} '{name}': neither a readable file nor one of the shipped {', '.join(shipped)}"
+            f"no {what} {said}: neither a readable file nor one of the shipped {', '.join(shipped)}{meant}"
         ) from None
+    except OSError as error:
+        raise InputError(f"{what} {said} can't be read ({error.strerror}); look at its name and its rights") from None
+    if len(data) > MOST_BYTES:
+        raise InputError(f"{said} is larger than {MOST_BYTES} bytes, which no {what} is")
+    try:
+        return Source(path, data.decode("utf-8-sig"))  # Windows' editors put a mark before it
+    except UnicodeDecodeError:
+        raise InputError(f"{plain(str(path))} is not text in UTF-8; save it as such in your editor") from None
+
+
+def plain(text: str) -> str:
+    """On one line, and nothing in it that a terminal obeys."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def table(source: Source, value: Any, specs: Mapping[str, Mapping[str, Any]], trail: Trail = ()) -> dict[str, Any]:

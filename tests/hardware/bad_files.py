@@ -63,7 +63,7 @@ BAD = {
     "ina226-voltage": ("pv_monitor", [COLD]),
     "ina226-common-mode": ("pv_monitor", [SERIES]),
     "ina226-shunt": ("pv_monitor", [("shunt_uohm = 5000", "shunt_uohm = 10000")]),
-    "adc-range": ("river_gauge", [('charger = "charger_mppt_4a"\n', "")]),
+    "adc-range": ("river_gauge", [('panel = "panel_20w"\ncharger = "charger_mppt_4a"\n', "")]),
     "divider-ratio": ("river_gauge", [("ratio_milli = 5700", "ratio_milli = 6600")]),
     "battery-divider": ("river_gauge", [("divider_470k_100k", "divider_47k_10k")]),
 }  # fmt: skip

@@ -66,9 +66,9 @@ def text(data):
     level = draw(st.sampled_from(["a02yyuw", "maxbotix", None]))
     chips = draw(st.lists(st.sampled_from(sorted(I2C)), max_size=3, unique=True))
     rain = draw(st.booleans()) or not (level or chips)
-    _pins(sheet, battery, outputs, level, chips, rain)
+    switched = _pins(sheet, battery, outputs, level, chips, rain)
     _sensors(sheet, level, chips, rain)
-    _built_of(sheet, outputs, level, chips, rain)
+    _built_of(sheet, outputs, level, chips, rain, switched)
     if draw(st.booleans()):
         sheet.table("settings", **{"power.profile": "1"})
         sheet.lines[-1] = '"power.profile" = "1"'
@@ -79,6 +79,7 @@ def _pins(sheet, battery, outputs, level, chips, rain):
     sheet.table("pins.adc1", kind="adc", pin=battery)
     for name, pin in outputs.items():
         sheet.table(f"pins.{name}", kind="output", pin=pin)
+    power = None
     if level:
         power = sheet.take() if sheet.data.draw(st.booleans()) else None
         sheet.table(
@@ -92,6 +93,7 @@ def _pins(sheet, battery, outputs, level, chips, rain):
         sheet.table("pins.i2c0", kind="i2c", sda=sheet.take(), scl=sheet.take(), khz=sheet.one(100, [10, 400]))
     if rain:
         sheet.table("pins.rain", kind="pulses", pin=sheet.take())
+    return power is not None
 
 
 def _sensors(sheet, level, chips, rain):
@@ -131,14 +133,12 @@ def _sensors(sheet, level, chips, rain):
     )
 
 
-def _built_of(sheet, outputs, level, chips, rain):
+def _built_of(sheet, outputs, level, chips, rain, switched):
     sheet.table("site", coldest_c=sheet.one(20, [-40, 30]))
     sheet.table("mount", part="bridge_arm")
     regulator = sheet.one("buck_5v_4a", ["buck_5v_2a"])
-    charger, panel = (
-        sheet.one("charger_mppt_4a", [None, "charger_mppt_10a"]),
-        sheet.one("panel_20w", ["panel_100w", "module_60cell"]),
-    )
+    charger = sheet.one("charger_mppt_4a", [None, "charger_mppt_10a"])
+    panel = sheet.one("panel_20w", ["panel_100w", "module_60cell"]) if charger or sheet.odd() else None
     sheet.table("supply", panel=panel, charger=charger, battery="lfp_6ah", regulator=regulator)
     for name in outputs:
         down, switch = sheet.one(10000, [None, 100000]), sheet.one("mosfet_low_side", [None, "load_switch_5v"])
@@ -148,7 +148,7 @@ def _built_of(sheet, outputs, level, chips, rain):
     sheet.table("fit.adc1", through=[sheet.one("divider_470k_100k", ["divider_47k_10k", "divider_1k_2k"])])
     if level:
         through = [sheet.one("divider_1k_2k", ["shifter_bss138", "rs485_auto_3v3"])] if level == "a02yyuw" else []
-        sheet.table("fit.uart1", through=through, switch="load_switch_5v", cable_cm=sheet.one(100, [2000]))
+        sheet.table("fit.uart1", through=through, switch="load_switch_5v" if switched else None, cable_cm=sheet.one(100, [2000]))
     if chips:
         ups = sheet.one(4700 if len(chips) < 3 else None, [None, 1000, 100000])
         sheet.table("fit.i2c0", rail=sheet.one("3V3", RAILS), pull_up_ohm=ups, cable_cm=sheet.one(20, [500]))

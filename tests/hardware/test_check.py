@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from hardware.boards import boards, chips
+from hardware.boards import boards
 from hardware.check import check, check_file, passes
 from hardware.compile import Station, shipped
 from hardware.rule import rules
@@ -67,7 +67,7 @@ PINS = [
 # A river gauge's other pins on each board: rx, tx, power, adc, strobe
 OTHERS = {
     "esp32_devkitc_v4": (32, 33, 4, 34, 26), "esp32_wrover_devkitc": (32, 33, 4, 34, 26), "esp32_s3_devkitc_psram": (8, 9, 10, 4, 11),
-    "olimex_esp32_poe_iso_wrover": (36, 4, 13, 32, 33), "lilygo_t_a7670": (39, 19, 18, 34, 21),
+    "olimex_esp32_poe_iso_wrover": (36, 13, None, 33, 32), "lilygo_t_a7670": (39, 19, 18, 34, 21),
 }  # fmt: skip
 
 
@@ -94,13 +94,7 @@ def test_a_board_with_ethernet_knows_its_own_wiring(tmp_path):
     for board in free:
         assert passes(found_in(river_on(board, free[board]), tmp_path)), board
     assert set(boards()) == {*free, "olimex_esp32_poe_iso_wrover"}
-    # The PoE board has five free pins, all OTHERS': without the sensor's switch one is the siren's.
-    by_lan = (
-        river_on("olimex_esp32_poe_iso_wrover", 13)
-        .replace("power = 13\n", "")
-        .replace("board =", 'access = "lan"\nboard =', 1)
-    )
-    text = by_lan.replace('switch = "load_switch_5v"\npull_down_ohm = 10000\n', "")
+    text = by_lan(4)
     assert [finding.sentence() for finding in found_in(text, tmp_path)] == []
     lan = Station(Source(tmp_path / "s.toml", text)).compiled("a", "d", "00000000")["lan"]
     assert (lan["mdc"], lan["mdio"], lan["power"], lan["ref_clk"]) == (23, 18, 12, 0)
@@ -108,23 +102,36 @@ def test_a_board_with_ethernet_knows_its_own_wiring(tmp_path):
     assert [finding.rule.name for finding in found_in(other, tmp_path)] == ["lan-pins"]
 
 
-def test_a_boards_modem_is_on_the_boards_pins(tmp_path):
+def by_lan(siren):
+    """Of the PoE board's five free pins two can be outputs: none is left for the sensor's switch."""
+    text = river_on("olimex_esp32_poe_iso_wrover", siren).replace("power = None\n", "")
+    text = text.replace("board =", 'access = "lan"\nboard =', 1)
+    return text.replace('switch = "load_switch_5v"\npull_down_ohm = 10000\n', "")
+
+
+@pytest.mark.parametrize(("pin", "tx", "ohm"), [(13, 4, 2200), (33, 13, 2200)])
+def test_no_siren_hangs_on_a_pin_that_its_board_pulls_up(pin, tx, ohm, tmp_path):
+    text = by_lan(pin).replace("tx = 13", f"tx = {tx}").replace("pin = 33\n", f"pin = {33 if pin == 13 else 32}\n", 1)
+    text = text.replace("pin = 32\n\n[[sensors", "pin = 4\n\n[[sensors") if pin == 33 else text
+    found = found_in(text, tmp_path)
+    assert [(finding.rule.name, finding.pins) for finding in found] == [("output-pull-down", (pin,))]
+    assert f"against the {ohm} Ohm with which the board pulls it up" in found[0].sentence()
+
+
+def test_a_battery_divider_is_on_no_pin_that_its_board_pulls_up(tmp_path):
+    text = by_lan(4).replace("rx = 36", "rx = 33").replace("pin = 33\n", "pin = 36\n", 1)
+    found = found_in(text, tmp_path)
+    assert [(finding.rule.name, finding.key) for finding in found] == [("board-pin", "pins.adc1.pin")]
+
+
+def test_a_boards_modem_is_on_the_boards_pins_and_its_supply_is_switched(tmp_path):
     by_lte = river_on("lilygo_t_a7670", 22).replace("board =", 'access = "lte"\nboard =', 1)
     modem = '\n[pins.uart2]\nkind = "uart"\nrx = 27\ntx = 26\nbaud = 115200\npower = 4\n\n[lte]\nuart = "uart2"\n'
-    assert [finding.rule.name for finding in found_in(by_lte + modem, tmp_path)] == ["modem-supply"]
+    assert found_in(by_lte + modem, tmp_path) == []
+    lte = Station(Source(tmp_path / "s.toml", by_lte + modem)).compiled("a", "d", "00000000")["lte"]
+    assert (lte["supply"], lte["low"], lte["power"]) == (12, [5, 25], 4)
     turned = modem.replace("rx = 27\ntx = 26", "rx = 26\ntx = 27")
-    assert [finding.rule.name for finding in found_in(by_lte + turned, tmp_path)] == ["modem-pin"]
-
-
-def test_the_firmware_watches_the_pins_that_wake_the_chip():
-    from tests.house import sources
-
-    line = next(
-        line for line in sources.text("firmware/node/esp32/power.py").splitlines() if line.startswith("_WATCHED")
-    )
-    watched = {int(word) for word in line.split("(")[1].split(")")[0].split(",")}
-    assert set(chips()["esp32"]["wake"]) == watched
-    assert set(chips()["esp32s3"]["wake"]) == watched & set(range(22)) - {25, 26, 27}
+    assert {finding.rule.name for finding in found_in(by_lte + turned, tmp_path)} == {"modem-pin"}
 
 
 # Unusable: (what is replaced, by what, what the sentence says)
