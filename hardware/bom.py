@@ -2,9 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import math
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from hardware import copper
 from hardware.compile import Station
 from hardware.net import Net
 from hardware.part import COMMON
@@ -12,9 +15,11 @@ from hardware.parts import Part
 from hardware.shape import ROOM, Source, table
 
 FLOODNET_USD, FLOODNET_MOUNTED_USD = 200, 210
-FLOODNET = "https://github.com/floodnet-nyc/flood-sensor"
+FLOODNET = "https://github.com/floodnet-nyc/flood-sensor"  # README, How to build a flood sensor; its older README lists USD 235.36 of parts
 HEAD = ("part", "count", "unit", "name", "usd_each", "usd", "priced", "sources", "datasheet", "where", "assumed")
-_PER = {"station": "pcs", "cable": "pcs", "metre": "m"}
+_PER = {"station": "pcs", "box_s": "pcs", "box_l": "pcs", "cable": "pcs", "long": "pcs", "metre": "m", "metre_1_5": "m",
+        "fuses": "pcs", "each": "pcs", "lte": "pcs", "lan": "pcs"}  # fmt: skip
+_SMALL_MAH, _LONG_CM, _FUSES_A_BLOCK = 10_000, 1000, 6
 
 
 class Row(NamedTuple):
@@ -38,6 +43,10 @@ def _usd(cents: int) -> str:
     return f"{cents / 100:.2f}"
 
 
+def _beside(cents: int, usd: int) -> str:
+    return f"USD {_usd(abs(cents - usd * 100))} {'above' if cents > usd * 100 else 'below'}"
+
+
 class Bom:
     def __init__(self, station: Station) -> None:
         self.name = station.source.path.stem
@@ -55,14 +64,19 @@ class Bom:
         path = ROOM / "sundries.toml"
         source = Source(path, path.read_text(encoding="utf-8"))
         specs = {**COMMON, "per": {"choices": list(_PER), "required": True}}
-        outside: dict[str, int] = {}
-        for wire in self.net.wires:
-            if wire.cable_cm > 50:
-                outside[wire.target[0]] = max(outside.get(wire.target[0], 0), wire.cable_cm)
-        many = {"station": 1, "cable": len(outside), "metre": sum(outside.values()) / 100}
+        station = self.net.station
+        many = _many(station, copper.outside(self.net))
+        fuses: dict[str, int] = {}
+        for ma in copper.fuses(station).values():
+            fuses[f"{ma / 1000:g} A"] = fuses.get(f"{ma / 1000:g} A", 0) + 1
+        each: Mapping[str, Mapping[str, int]] = {"fuse": fuses, "resistor": copper.resistors(station), "shunt": copper.shunts(station)}  # fmt: skip
         for name, row in source.values.items():
             figures = table(source, row, specs, (name,))
-            if many[figures["per"]]:
+            if figures["per"] == "each":
+                for value, count in each[name].items():
+                    id_ = f"{name}_{re.sub('[^0-9a-z]+', '_', value.lower().replace('%', 'percent'))}"
+                    yield Row(id_, count, "pcs", {**figures, "name": figures["name"].format(value)}, "sundries")
+            elif many[figures["per"]]:
                 yield Row(name, many[figures["per"]], _PER[figures["per"]], figures, "sundries")
 
     @property
@@ -103,9 +117,11 @@ class Bom:
         said += f"siren and strobe {_usd(self.warning_cents)}"
         if self._level:
             without = self.cents - self.mounting_cents
+            bare = without - self.warning_cents
             said += (
                 f"; FloodNet publishes under USD {FLOODNET_USD} for its street flood sensor and about {FLOODNET_MOUNTED_USD} with its mount ({FLOODNET}): "
-                f"this one is {_usd(without)} without its mount, {_usd(without - self.warning_cents)} without siren and strobe too, which theirs has not"
+                f"with all that it has this one is {_beside(self.cents, FLOODNET_MOUNTED_USD)} theirs with its mount; without its mount it is USD "
+                f"{_usd(without)}, without siren and strobe too, which theirs has not, {_usd(bare)}, {_beside(bare, FLOODNET_USD)} their {FLOODNET_USD}"
             )
         return said
 
@@ -115,6 +131,21 @@ class Bom:
             "priced": self.priced[1], "mount_usd": self.mounting_cents / 100, "warning_usd": self.warning_cents / 100,
             **({"floodnet_usd_below": FLOODNET_USD, "floodnet_source": FLOODNET} if self._level else {}),
         }  # fmt: skip
+
+
+def _many(station: Station, cables: Mapping[str, tuple[int, str, int]]) -> dict[str, float]:
+    """How often a station needs what is bought by the box, by the cable and by the metre. A PV module has its own cable."""
+    mah = station.fittings.supply["battery"]["mah"] * station.fittings.batteries
+    metres = {"metre": 0.0, "metre_1_5": 0.0}
+    for cm, square, _ in cables.values():
+        if float(square) <= 1.5:
+            metres["metre" if float(square) < 1.5 else "metre_1_5"] += cm / 100
+    access = station.access.get("access", "wifi")
+    return {
+        "station": 1, "box_s": mah <= _SMALL_MAH, "box_l": mah > _SMALL_MAH, "cable": len(cables), **metres,
+        "long": sum(cm >= _LONG_CM for cm, _, _ in cables.values()), "fuses": math.ceil((len(copper.fuses(station)) - 1) / _FUSES_A_BLOCK),
+        "lte": access == "lte", "lan": access == "lan",
+    }  # fmt: skip
 
 
 def _parts(station: Station) -> Iterator[tuple[Part, int, str]]:

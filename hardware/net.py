@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardware import harness
+from hardware import copper, harness
 from hardware.compile import Station
 from hardware.fittings import Fitted, Fitting
 from hardware.parts import Part
@@ -111,14 +111,14 @@ class Net:
 
     def _supply(self) -> None:
         station, supply = self.station, self.station.fittings.supply
-        self.block(BATTERY, "battery's rail, behind its fuse", "12 V")
+        self.block(BATTERY, "battery's rail, behind its fuse", "12 V", *copper.fuse_notes(station))
         if "panel" in supply:
             count = self.station.fittings.panels
             self.part("panel", supply["panel"], f"{count} in parallel" if count > 1 else "")
         if "charger" in supply:
             self.part("charger", supply["charger"])
             if "panel" in supply:
-                ua = supply["panel"]["isc_ma"] * 1000
+                ua = supply["panel"]["isc_ma"] * 1000 * count
                 self.wire(("panel", "+"), ("charger", "PV+"), "+", 300, ua)
                 self.wire(("panel", "-"), ("charger", "PV-"), "-", 300, ua)
             self.wire(("charger", "BAT+"), (BATTERY, "+"), "+", 30, supply["charger"]["max_ma"] * 1000)
@@ -126,7 +126,7 @@ class Net:
         count = station.fittings.batteries
         self.part("battery", supply["battery"], f"{count} in parallel" if count > 1 else "")
         for sign in "+-":
-            self.wire(("battery", sign), (BATTERY, sign), sign, 30, 3 * _A)
+            self.wire(("battery", sign), (BATTERY, sign), sign, 30, copper.main_ma(station) * 1000)
         self.part("regulator", supply["regulator"])
         self.feed("battery", "regulator", "IN+", "IN-", cm=20, ua=_A)
         self.block(FIVE, "terminals, 5 V", "5 V")

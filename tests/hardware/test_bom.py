@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from hardware.bom import FLOODNET_USD, Bom
+from hardware.bom import FLOODNET_MOUNTED_USD, FLOODNET_USD, Bom
 from hardware.building import beam_radius_mm, heard_m, level_db
 from hardware.compile import STATIONS, Station, shipped
+from hardware.copper import outside
+from hardware.net import THERE
 from hardware.parts import parts
 from hardware.shape import Source
 from hardware.sheet import sheet
@@ -41,11 +45,94 @@ def test_each_line_adds_up_to_the_total_and_has_a_second_source(name: str, capsy
     assert "estimate, prices of 20" in total["name"]
 
 
+def differences(bom: Bom) -> list[str]:
+    """What is drawn and not bought, or bought and not drawn, so many of each: blocks, and a drawing's words. Other sundries and the mount are on none."""
+    blocks = bom.net.blocks
+    drawn = Counter(block.kind for name, block in blocks.items() if not name.endswith("_shunt"))
+    for kind in ("12 V", "5 V", THERE):
+        del drawn[kind]
+    fittings = bom.net.station.fittings
+    for key, many in (("panel", fittings.panels), ("battery", fittings.batteries)):
+        if key in fittings.supply:
+            drawn[fittings.supply[key].id] += many - 1
+    bought = Counter({row.part: row.many for row in bom.rows if row.group not in ("sundries", "mount")})
+    found = [
+        f"{part}: {drawn[part]} drawn, {bought[part]:g} bought"
+        for part in drawn | bought
+        if drawn[part] != bought[part]
+    ]
+    words = [use.note for use in bom.net.uses] + [
+        note for block in blocks.values() for note in block.notes if "from AIN" in note or "far end" in note
+    ]
+    said = Counter(
+        found
+        for word in words
+        for found in re.findall(r"([\d.]+ k?Ohm(?: 0\.1 %)?) (?:from|to|at)", word)
+        if "no 120" not in word
+    )
+    said += Counter(found for note in blocks["12V"].notes for found in re.findall(r"[\d.]+ A\b", note))
+    kinds = ("resistor_", "fuse_")
+    listed = Counter(
+        {
+            row.figures["name"].split(", ")[1]: row.many
+            for row in bom.rows
+            if row.part.startswith(kinds) and row.part != "fuse_block"
+        }
+    )
+    found += [
+        f"{value}: {said[value]} in words, {listed[value]:g} bought"
+        for value in said | listed
+        if said[value] != listed[value]
+    ]
+    shunts = sum(name.endswith("_shunt") for name in blocks)
+    if shunts != sum(row.many for row in bom.rows if row.part.startswith("shunt_")):
+        found.append(f"{shunts} shunts drawn")
+    return found
+
+
 @pytest.mark.parametrize("name", shipped())
-def test_every_part_of_the_harness_is_bought(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    bought = {row["part"] for row in rows_of(name, capsys)}
-    drawn = {block.kind for block in Bom(load(name)).net.blocks.values()} - {"12 V", "5 V", "there already"}
-    assert drawn <= bought
+def test_what_is_drawn_is_bought_and_what_is_bought_is_drawn(name: str) -> None:
+    assert differences(Bom(load(name))) == []
+
+
+def test_a_part_left_out_of_list_or_drawing_is_found() -> None:
+    for lost in ("siren_12w", "resistor_10_kohm", "fuse_2_a"):
+        bom = Bom(load("river_gauge"))
+        bom.rows = [row for row in bom.rows if row.part != lost]
+        assert differences(bom), lost
+    bom = Bom(load("pv_monitor"))
+    del bom.net.blocks["i2c0_ina226_module_40"]
+    assert any("ina226_module" in said for said in differences(bom))
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_each_cable_that_leaves_the_box_has_its_gland_and_its_metres(name: str) -> None:
+    bom = Bom(load(name))
+    many = {row.part: row.many for row in bom.rows}
+    cables = outside(bom.net)
+    assert many["glands"] == len(cables)
+    assert many.get("arrester", 0) == sum(cm >= 1000 for cm, _, _ in cables.values())
+    metres = sum(cm for cm, square, _ in cables.values() if square != "4") / 100
+    assert many.get("cable", 0) + many.get("cable_1_5", 0) == pytest.approx(metres)
+    assert (
+        many["fuse_block"] * 6
+        >= sum(count for part, count in many.items() if part.startswith("fuse_") and part.endswith("_a")) - 1
+    )
+
+
+def test_a_battery_has_a_box_that_it_fits_into() -> None:
+    for name in shipped():
+        many = {row.part: row.many for row in Bom(load(name)).rows}
+        large = any(part == "lfp_20ah" for part in many)
+        assert ("enclosure_large" in many, "enclosure_small" in many) == (large, not large)
+
+
+def test_lte_has_its_aerial_and_lan_its_cable(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = load("river_gauge")
+    for access, part in (("lte", "lte_aerial"), ("lan", "lan_cable")):
+        monkeypatch.setitem(one.access, "access", access)
+        assert part in {row.part for row in Bom(one).rows}
+    assert not {"lte_aerial", "lan_cable"} & {row.part for row in Bom(load("river_gauge")).rows}
 
 
 def test_two_of_a_converter_at_one_address_are_one() -> None:
@@ -62,9 +149,11 @@ def test_panels_in_parallel_are_counted() -> None:
 def test_the_river_gauges_total_stands_beside_floodnets(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["hardware", "bom", "river_gauge"]) == 0
     said = capsys.readouterr().err
-    assert "FloodNet publishes under USD 200" in said and "without its mount" in said
     bom = Bom(load("river_gauge"))
-    assert (bom.cents - bom.mounting_cents - bom.warning_cents) / 100 < FLOODNET_USD
+    bare = bom.cents - bom.mounting_cents - bom.warning_cents
+    assert f"USD {bom.cents / 100:.2f} (estimate" in said and "FloodNet publishes under USD 200" in said
+    assert f"USD {bom.cents / 100 - FLOODNET_MOUNTED_USD:.2f} above theirs with its mount" in said
+    assert f"which theirs has not, {bare / 100:.2f}, USD {FLOODNET_USD - bare / 100:.2f} below their 200" in said
 
 
 def test_a_station_without_a_level_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
