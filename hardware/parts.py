@@ -61,7 +61,7 @@ KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType({
         "divider": {"top_ohm": _OHM, "bottom_ohm": _OHM},
         "shifter": {"low_mv": _RANGE, "high_mv": _RANGE},
         "rs485": {"supply_mv": _RANGE, "unit_milli": {"low": 1, "high": 4000, "required": True}, "terminates": {"flag": True, "required": True}, **_CURRENTS},
-        "switch": {"supply_mv": _RANGE, "max_ma": _MA, "on_at_mv": _MV, "pull_down_ohm": {"low": 0, "high": 10_000_000, "required": True}},
+        "switch": {"supply_mv": _RANGE, "max_ma": _MA, "on_at_mv": _MV, "off_at_mv": _MV, "pull_down_ohm": {"low": 0, "high": 10_000_000, "required": True}},
         "resistor": {"ohm": _OHM},
     },
     "supplies": {

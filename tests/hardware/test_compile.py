@@ -135,7 +135,7 @@ REFUSED = [
     (POLE, "assumes_cc = 2000", "assumes_cc = 20000", "sensors[1].assumes_cc is 20000; allowed are whole numbers from"),
     (POLE, 'type = "u16"', 'type = "u8"', "registers[1].type is 'u8'; allowed are u16, s16, u32, s32, f32"),
     (POLE, "shunt_uohm = 20000", "shunt_uohm = 5", "ina226: shunt_uohm is 10 to 100000000"),
-    (POLE, "uv_at_1000 = 75000", "uv_at_1000 = 0", "uv_at_1000 is 0; allowed are whole numbers from 1000"),
+    (POLE, "uv_at_1000 = 57000", "uv_at_1000 = 0", "uv_at_1000 is 0; allowed are whole numbers from 1000"),
     (PV, "address = 0x48", "address = 0x40", "sensors[1].address is 64; allowed are"),
     (PV, "300, 300, 300]", "300, 300, 300, 300]", "[panels] with 9 panels needs 'panel_power:9', and no sensor gives it"),
     (PV, "300, 300, 300]", "300, 300, 3000]", "panels.peak_w is [300, 300, 300, 300, 300, 300, 300, 3000]; allowed is a list"),
