@@ -55,7 +55,7 @@ class Ports:
         if sleeps(station, self.storage):
             from node.esp32 import power
 
-            self.power = power.build(pins, woken)
+            self.power = power.build(pins, woken, station.get("lte"))
         self.clock = Clock(commissioned=station.get("commissioned", 0), **station.get("time", {}))
         self.buses = buses.build(pins)
         self.slots = flash_slots.build(self.storage, root)

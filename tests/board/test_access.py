@@ -207,6 +207,40 @@ def lte(script):
     return vm(script, COMMON + LTE)
 
 
+SWITCHED = """
+chip.on = False
+levels, order = {}, []
+def value(self, level=None):
+    if level is not None:
+        levels[self._number] = level
+        order.append((self._number, level))
+        if self._number == 4 and levels.get(12) and levels.get(5) == 0:  # its board's wiring: no supply, or in reset, and the key does nothing
+            chip.key(clock.now, level)
+    return pin_write(self, level)
+machine.Pin.value = value
+lte = {"uart": {"rx": 16, "tx": 17}, "apn": "internet", "power": 4, "supply": 12, "low": [5, 25]}
+"""
+
+
+def test_a_modem_has_its_supply_and_is_out_of_reset_before_its_key_is_pressed():
+    script = """
+port = make(access="lte", lte=lte)
+print(order)
+print(until_up(port, 60000) is not None, chip.pulses)
+"""
+    assert lte(SWITCHED + script) == ["[(5, 0), (25, 0), (12, 1), (4, 0)]", "True [1000]"]
+
+
+@pytest.mark.parametrize("without", ["supply", "low"])
+def test_a_modem_that_nothing_feeds_or_that_stays_in_reset_is_told(without):
+    script = f"""
+del lte[{without!r}]
+port = make(access="lte", lte=lte)
+print(until_up(port, 120000), port.reason, chip.pulses)
+"""
+    assert lte(SWITCHED + script) == ["None modem silent []"]
+
+
 def test_lte_is_up_when_ppp_stands():
     script = """
 port = make(access="lte", lte=lte)

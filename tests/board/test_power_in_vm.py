@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from hardware.boards import chips
+from hardware.compile import compile_station
 from tests.board.station import RANGER_POWER, SIREN, STROBE, describe, environment
 from tests.vm64 import program
 
@@ -144,11 +146,49 @@ def test_a_tip_shortly_before_the_sample_goes_on_with_the_boot(tmp_path):
     assert not world(tmp_path, "slept")
 
 
-def test_a_bucket_on_a_pin_that_can_not_wake_the_chip_keeps_it_awake(tmp_path):
+BUCKETS = """
+from node.esp32 import power
+print([pin for pin in %r if power.build({'a': {'kind': 'pulses', 'pin': pin}})])
+"""
+
+
+@pytest.mark.parametrize("chip", list(chips()))
+def test_a_bucket_on_a_pin_that_can_not_wake_the_chip_keeps_it_awake(chip, tmp_path):
+    row = chips()[chip]
     (tmp_path / "world").mkdir()
-    code = "from node.esp32 import power\nprint(power.build({'a': {'kind': 'pulses', 'pin': %d}}) is None)"
-    assert boot(tmp_path, code % 23) == "True\n"
-    assert boot(tmp_path, code % 27) == "False\n"
+    (tmp_path / "world" / "watched").write_text(" ".join(map(str, row["wake"])))
+    assert 0 < len(row["wake"]) < len(row["pins"])
+    assert boot(tmp_path, BUCKETS % row["pins"]) == f"{row['wake']}\n"
+
+
+def test_the_weather_poles_bucket_wakes_its_own_chip_and_would_not_wake_the_other(tmp_path):
+    pole = compile_station("weather_pole", "a", "d", "00000000")
+    (tmp_path / "world").mkdir()
+    (tmp_path / "station.json").write_text(json.dumps(pole))
+    code = (
+        "import json\nfrom node.esp32 import power\nprint(bool(power.build(json.load(open('station.json'))['pins'])))"
+    )
+    for chip, sleeps in (("esp32s3", "True\n"), ("esp32", "False\n")):
+        (tmp_path / "world" / "watched").write_text(" ".join(map(str, chips()[chip]["wake"])))
+        assert boot(tmp_path, code) == sleeps
+
+
+MODEM = """
+from node.esp32 import power
+board = power.build({"siren": {"kind": "output", "pin": 22}}, None, %r)
+board.doze(1000, {})
+"""
+
+
+def test_a_modem_keeps_its_supply_over_a_sleep_and_is_not_reset_by_the_wake(tmp_path):
+    (tmp_path / "world").mkdir()
+    boot(tmp_path, MODEM % {"power": 4, "supply": 12, "low": [5, 25]})
+    assert world(tmp_path, "holds")[-6:] == ["22 1", "5 1", "25 1", "4 1", "12 1", "all 1"]
+    last = dict(line.split() for line in world(tmp_path, "pins"))
+    assert last == {"22": "0", "5": "0", "25": "0", "4": "0", "12": "1"}
+    (tmp_path / "world" / "holds").unlink()
+    boot(tmp_path, MODEM % {})
+    assert world(tmp_path, "holds")[-2:] == ["22 1", "all 1"]  # a modem of its own board has its own supply
 
 
 def test_the_head_that_is_written_is_the_head_that_is_read(tmp_path):

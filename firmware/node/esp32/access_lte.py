@@ -13,15 +13,23 @@ _WORTHLESS = 3  # connections in a row that failed: the call stands and carries 
 
 
 class Lte:
-    """`lte`: uart (rx, tx; number, baud), apn; where needed user and key, power (the pin of the power key), pin (the SIM's)."""
+    """`lte`: uart (rx, tx; number, baud), apn; where needed user and key, power (the pin of the power key), pin (the SIM's), supply (a pin that is
+    high while the modem has its supply) and low (pins that are kept low: its reset and its DTR).
+    """
 
     def __init__(self, clock, lte: dict, seed: int):
         self._clock = clock
         pins = lte["uart"]
+        for number in lte.get(
+            "low", ()
+        ):  # the chip pulls a strapping pin up until someone drives it: the modem would stay in reset
+            Pin(number, Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
+        if "supply" in lte:  # a strapping pin may be driven from here on: it was read at reset
+            Pin(lte["supply"], Pin.OUT, value=1, hold=False)  # type: ignore[call-arg]
         self._uart = UART(
             pins.get("number", 2), baudrate=pins.get("baud", 115200), rx=pins["rx"], tx=pins["tx"], rxbuf=2048, timeout=0,
         )  # fmt: skip
-        self._power = Pin(lte["power"], Pin.OUT, value=0) if "power" in lte else None
+        self._power = Pin(lte["power"], Pin.OUT, value=0, hold=False) if "power" in lte else None  # type: ignore[call-arg]
         self._user = lte.get("user", "")
         self._key = lte.get("key", "")
         self._modem = Modem(lte["apn"], lte.get("pin", ""), seed)

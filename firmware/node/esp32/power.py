@@ -2,7 +2,7 @@
 
 `begin` runs before the station's modules are loaded: a tip that woke the chip is counted and, if that was all, the chip sleeps on at once. Between the wake and
 `begin` no code of ours runs and no interrupt counts; then the pin is read: closed there is another tip, since the one that woke the chip is over.
-Nothing here was tried on a chip. The contact wants a pull-up of its own (100 kOhm) and a pin that ext0 can watch: 0, 2, 4, 12-15, 25-27, 32-39.
+Nothing here was tried on a chip. The contact wants a pull-up of its own (100 kOhm) and a pin that ext0 can watch: which, the chip's image knows.
 """
 
 import binascii
@@ -22,7 +22,6 @@ _MASK = (1 << 30) - 1
 _OPENS_MS = 1000  # a contact that is closed for longer is stuck: the next sleep ends by the timer alone
 _WORTH_MS = 500
 _DEBOUNCE_MS = 100
-_WATCHED = (0, 2, 4, 12, 13, 14, 15, 25, 26, 27, 32, 33, 34, 35, 36, 37, 38, 39)  # by ext0, while the chip sleeps
 _CAUSES = {
     machine.PWRON_RESET: "power", machine.HARD_RESET: "hard", machine.WDT_RESET: "watchdog", machine.SOFT_RESET: "soft",
     machine.DEEPSLEEP_RESET: "sleep",
@@ -99,20 +98,24 @@ def _doze(contact, ms: int) -> None:
     machine.deepsleep(ms)
 
 
-def build(pins: dict, early=None):
-    """None where sleeping would cost what it can't count."""
+def build(pins: dict, early=None, lte=None):
+    """None where sleeping would cost what it can't count. Whether ext0 watches a pin depends on the chip, and its image refuses all others."""
     for name in pins:
-        if pins[name]["kind"] == "pulses" and pins[name]["pin"] not in _WATCHED:
-            return None
-    return Power(pins, early)
+        if pins[name]["kind"] == "pulses":
+            try:
+                esp32.wake_on_ext0(Pin(pins[name]["pin"]), esp32.WAKEUP_ALL_LOW)
+            except ValueError:
+                return None
+    return Power(pins, early, lte or {})
 
 
 class Power:
     """To be made before the clock, which sets the time that sleep is measured by; and before the buses, whose pulses go on from here."""
 
-    def __init__(self, pins: dict, early):
+    def __init__(self, pins: dict, early, lte: dict):
         """`early`: what `begin` gave."""
         self._pins = pins
+        self._lte = lte
         self._cause = _CAUSES.get(machine.reset_cause(), "unknown")
         self._at = time.ticks_ms()
         head = _read() if self._cause == "sleep" else None
@@ -127,8 +130,8 @@ class Power:
         self._release()
 
     def _release(self):
-        for number in self._held():
-            Pin(number, Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
+        for number, level in self._held():
+            Pin(number, Pin.OUT, value=level, hold=False)  # type: ignore[call-arg]
 
     def cause(self) -> str:
         return self._cause
@@ -160,8 +163,8 @@ class Power:
         now = _now_ms()
         _write(now, now + ms, count, number, self._memory)
         try:
-            for held in self._held():
-                Pin(held, Pin.OUT, value=0, hold=True)  # type: ignore[call-arg]
+            for held, level in self._held():
+                Pin(held, Pin.OUT, value=level, hold=True)  # type: ignore[call-arg]
             esp32.gpio_deep_sleep_hold(True)
             _doze(contact, ms)
         finally:  # it does not sleep: a siren that is held would be silent while the station is awake
@@ -169,12 +172,20 @@ class Power:
             self._release()
 
     def _held(self):
-        """Siren, strobe and whatever switches power: low as long as nobody drives them."""
+        """(pin, level): siren, strobe and whatever switches power are low as long as nobody drives them. A modem stays on the network: off, it would
+        take a minute at each time of the radio; and a wake pulls its reset up, unless it is held.
+        """
         found = []
         for name in sorted(self._pins):
             row = self._pins[name]
             if row["kind"] == "output":
-                found.append(row["pin"])
+                found.append((row["pin"], 0))
             elif "power" in row:
-                found.append(row["power"])
+                found.append((row["power"], 0))
+        for number in self._lte.get("low", ()):
+            found.append((number, 0))
+        if "power" in self._lte:
+            found.append((self._lte["power"], 0))
+        if "supply" in self._lte:
+            found.append((self._lte["supply"], 1))
         return found
