@@ -47,7 +47,7 @@ def read_access(source: Source, pins: dict[str, dict[str, Any]], board: Mapping[
     if kind == "lan":
         return {"access": kind, "lan": _lan(source, pins, board)}
     if kind == "lte":
-        return {"access": kind, "lte": _lte(source, pins)}
+        return {"access": kind, "lte": _lte(source, pins, board.get("modem", {}))}
     return {}
 
 
@@ -121,11 +121,12 @@ def _of_the_phy(source: Source, lan: Mapping[str, Any], board: Mapping[str, Any]
         used[pin] = key
 
 
-def _lte(source: Source, pins: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _lte(source: Source, pins: dict[str, dict[str, Any]], wired: Mapping[str, Any]) -> dict[str, Any]:
     lte = table(source, source.values.get("lte"), LTE, ("lte",))
     name = lte.pop("uart")
     if pins.get(name, {}).get("kind") != "uart":
         source.refuse(("lte", "uart"), f"lte.uart is '{name}', and [pins] has no such bus of kind uart")
     bus = pins.pop(name)
     line = {"number": int(name[-1]), "rx": bus["rx"], "tx": bus["tx"], "baud": bus.get("baud", 115200)}
-    return {"uart": line, **({"power": bus["power"]} if "power" in bus else {}), "apn": "", **lte}
+    own = {key: wired[key] for key in ("supply", "low") if key in wired}
+    return {"uart": line, **({"power": bus["power"]} if "power" in bus else {}), **own, "apn": "", **lte}

@@ -18,6 +18,11 @@ _PINS: Mapping[str, Any] = {
 }
 _PIN = {"low": 0, "high": 48, "required": True}
 _UA = {"low": 0, "high": 5_000_000, "required": True}
+_SOME = {"low": 0, "high": 48}
+_PULLED = ("pull_ups", "pull_ups_of_some")
+_MODEM = {
+    "rx": _PIN, "tx": _PIN, "power": _PIN, "supply": _SOME, "low": {key: _PINS[key] for key in ("is", "about")}
+}  # fmt: skip
 
 
 @functools.cache
@@ -44,11 +49,19 @@ def _specs() -> dict[str, Mapping[str, Any]]:
         "asleep_ua": _UA,
         "awake_ua": _UA,
         "peak_ua": _UA,
+        "currents": {"text": ".{1,300}", "about": "who measured asleep_ua and awake_ua, where no data sheet has them"},
         "rail_peak_ua": {"low": 0, "high": 5_000_000},  # of it on the 3.3 V rail, where it is not all
         "lan": {"is": lambda value: isinstance(value, dict), "about": "a table, as a station's [lan]"},
         "modem": {"is": lambda value: isinstance(value, dict), "about": "a table of rx, tx and power"},
         "taken": {"is": lambda value: isinstance(value, dict), "about": "a table from a pin's number to what has it"},
+        **{key: {"is": _pulled, "about": "a table from a pin's number to the Ohm that pull it up"} for key in _PULLED},
     }
+
+
+def _pulled(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        number.isdigit() and int(number) <= 48 and type(ohm) is int and ohm > 0 for number, ohm in value.items()
+    )
 
 
 def read_board(name: str) -> dict[str, Any]:
@@ -75,13 +88,13 @@ def _board(file: Source) -> dict[str, Any]:
     if "lan" in board:
         board["lan"] = table(file, board["lan"], LAN, ("lan",))
     if "modem" in board:
-        board["modem"] = table(
-            file, board["modem"], {"rx": _PIN, "tx": _PIN, "power": _PIN, "supply": {"low": 0, "high": 48}}, ("modem",)
-        )
+        board["modem"] = table(file, board["modem"], _MODEM, ("modem",))
+    for key in _PULLED:
+        board[key] = {int(number): ohm for number, ohm in board.get(key, {}).items()}
     board.setdefault("rail_peak_ua", board["peak_ua"])
     board["pins"] = [pin for pin in board["header"] if not why_not(board, pin, "input")[0]]
     board["input_only"] = [pin for pin in board["pins"] if pin in chip["input_only"]]
-    board["adc"] = [pin for pin in board["pins"] if pin in chip["adc1"]]
+    board["adc"] = [pin for pin in board["pins"] if not why_not(board, pin, "adc")[0]]
     return board
 
 
@@ -100,6 +113,7 @@ def why_not(board: Mapping[str, Any], pin: int, use: str) -> tuple[str, str]:
         ("input-only-pin", use == "output" and pin in chip["input_only"], "it has no output driver and no pull-up"),
         ("adc2-with-wifi", use == "adc" and pin in chip["adc2"], "it is the second converter's, which the radio uses"),
         ("adc-pin", use == "adc" and pin not in chip["adc1"], "no converter is on it"),
+        ("board-pin", use == "adc" and pin in board["pull_ups"], "the board pulls it up"),
     )
     return next(((rule, reason) for rule, holds, reason in rows if holds), ("", ""))
 

@@ -10,6 +10,7 @@ from node.core import settings
 
 INSIDE_OHM = 45_000  # the chip's own pull-ups
 _BARE_UA = 20_000  # that a pin gives with its level kept
+_WEAK_UA = 10_000
 _ONEWIRE_OHM = (1000, 5000)
 _LONG_CM = 1000
 
@@ -30,19 +31,23 @@ def output_pull_down(station: Station) -> Iterator[Finding]:
     for name, pin, fit in outputs(station):
         downs = [ohm for ohm in (fit.pull_down_ohm, fit.switch["pull_down_ohm"] if fit.switch else 0) if ohm]
         down = 1 / sum(1 / ohm for ohm in downs) if downs else 0
+        ups = [ohm for key in ("pull_ups", "pull_ups_of_some") if (ohm := station.board[key].get(pin))]
+        up = 1 / sum(1 / ohm for ohm in (*ups, INSIDE_OHM))
         trail = ("fit", name, "pull_down_ohm")
         if not fit.pull_down_ohm:
             yield finding(
                 station.source, "output-pull-down", ("fit", name), f"{name} on {pin} has no pull-down", (pin,)
             )
-        elif fit.switch and CHIP_MV * down / (INSIDE_OHM + down) >= fit.switch["on_at_mv"]:
-            said = f"{name} on {pin}: {down:.0f} Ohm against the chip's pull-up leave {fit.switch.id} on"
+        elif fit.switch and CHIP_MV * down / (up + down) > fit.switch["off_at_mv"]:
+            whose = f"the {ups[0]} Ohm with which the board pulls it up" if ups else "the chip's pull-up"
+            said = f"{name} on {pin}: {down:.0f} Ohm against {whose} leave {fit.switch.id} on"
             yield finding(station.source, "output-pull-down", trail, said, (pin,))
 
 
 def output_driver(station: Station) -> Iterator[Finding]:
     for name, pin, fit in outputs(station):
-        if fit.part and not fit.switch and (fit.part["peak_ua"] > _BARE_UA or fit.rail != "3V3"):
+        bare = _WEAK_UA if pin in chips()[station.board["chip"]]["weak"] else _BARE_UA
+        if fit.part and not fit.switch and (fit.part["peak_ua"] > bare or fit.rail != "3V3"):
             said = f"{fit.part.id} of {fit.part['awake_ua'] // 1000} mA on {fit.rail} hangs on the bare pin {pin}"
             yield finding(station.source, "output-driver", ("fit", name), said, (pin,))
 
@@ -84,13 +89,6 @@ def without_psram(station: Station) -> Iterator[Finding]:
         yield finding(station.source, "psram-tls", ("board",), f"{station.board['name']} has no PSRAM")
 
 
-def modem_supply(station: Station) -> Iterator[Finding]:
-    pin = station.board.get("modem", {}).get("supply")
-    if pin is not None and station.access.get("access") == "lte":
-        said = f"{station.board['name']} supplies its modem while {pin} is high, and nothing drives it"
-        yield finding(station.source, "modem-supply", ("access",), said, (pin,))
-
-
 ALL = (
     boot_glitch,
     output_pull_down,
@@ -99,5 +97,4 @@ ALL = (
     contact_pull_up,
     onewire_pull_up,
     without_psram,
-    modem_supply,
 )

@@ -21,7 +21,6 @@ MANY = "".join(
 )
 SERIES = ("in_series = 1", "in_series = 8")
 COLD = ("coldest_c = -8", "coldest_c = -30")
-MODEM = '[pins.uart2]\nkind = "uart"\nrx = 27\ntx = 26\nbaud = 115200\npower = 4\n\n[lte]\nuart = "uart2"\n\n[site]'
 # rule -> (shipped station, what is replaced)
 BAD = {
     "pin-absent": ("river_gauge", [("pin = 26", "pin = 20")]),
@@ -30,9 +29,8 @@ BAD = {
     "strapping-pin": ("river_gauge", [("pin = 26", "pin = 12")]),
     "console-pin": ("river_gauge", [("pin = 26", "pin = 3")]),
     "board-pin": ("weather_pole", [("pin = 42", "pin = 48")]),
-    "lan-pins": ("river_gauge", [("board =", 'access = "lan"\nboard ='), ("[site]", '[lan]\nmdc = 23\nmdio = 18\nphy_type = "lan8720"\nphy_addr = 1\n[site]')]),
+    "lan-pins": ("river_gauge", [("batteries = 2", "batteries = 4"), ("board =", 'access = "lan"\nboard ='), ("[site]", '[lan]\nmdc = 23\nmdio = 18\nphy_type = "lan8720"\nphy_addr = 1\n[site]')]),
     "modem-pin": ("river_gauge", [*ON_LILYGO, ("pin = 22", "pin = 26")]),
-    "modem-supply": ("river_gauge", [*ON_LILYGO, ("board =", 'access = "lte"\nboard ='), ("[site]", MODEM)]),
     "input-only-pin": ("river_gauge", [("pin = 26", "pin = 35")]),
     "adc2-with-wifi": ("river_gauge", [("pin = 34", "pin = 13")]),
     "adc-pin": ("river_gauge", [("pin = 34", "pin = 19")]),
@@ -56,7 +54,7 @@ BAD = {
     "rs485-termination": ("tide_gauge", [("terminated = true\n", "")]),
     "supply-voltage": ("radar_gauge", [('part = "radar_kwl801b"\nrail = "battery"', 'part = "radar_kwl801b"\nrail = "5V"')]),
     "supply-current": ("air_station", [('regulator = "buck_5v_2a"', 'regulator = "buck_5v_small"')]),
-    "battery-current": ("river_gauge", [('battery = "lfp_6ah"', 'battery = "lfp_small"')]),
+    "battery-current": ("river_gauge", [('battery = "lfp_6ah"\nbatteries = 2', 'battery = "lfp_small"')]),
     "charger-voltage": ("river_gauge", [("coldest_c = 20", "coldest_c = -60"), ('panel = "panel_20w"', 'panel = "panel_50w"')]),
     "charger-current": ("river_gauge", [('panel = "panel_20w"', 'panel = "panel_20w"\npanels = 4')]),
     "logic-level": ("river_gauge", [('through = ["divider_1k_2k"]\n', "")]),
@@ -65,6 +63,7 @@ BAD = {
     "ina226-shunt": ("pv_monitor", [("shunt_uohm = 5000", "shunt_uohm = 10000")]),
     "adc-range": ("river_gauge", [('panel = "panel_20w"\ncharger = "charger_mppt_4a"\n', "")]),
     "divider-ratio": ("river_gauge", [("ratio_milli = 5700", "ratio_milli = 6600")]),
+    "autonomy": ("river_gauge", [("batteries = 2", "batteries = 1")]),
     "battery-divider": ("river_gauge", [("divider_470k_100k", "divider_47k_10k")]),
 }  # fmt: skip
 
