@@ -19,7 +19,7 @@ FLOODNET = "https://github.com/floodnet-nyc/flood-sensor"  # README, How to buil
 HEAD = ("part", "count", "unit", "name", "usd_each", "usd", "priced", "sources", "datasheet", "where", "assumed")
 _PER = {"station": "pcs", "box_s": "pcs", "box_l": "pcs", "cable": "pcs", "long": "pcs", "metre": "m", "metre_1_5": "m",
         "fuses": "pcs", "each": "pcs", "lte": "pcs", "lan": "pcs"}  # fmt: skip
-_SMALL_MAH, _LONG_CM, _FUSES_A_BLOCK = 10_000, 1000, 6
+_SMALL_MAH, _LONG_CM, _FUSES_A_BLOCK = 12_000, 1000, 6  # two blocks of 6 Ah
 
 
 class Row(NamedTuple):
@@ -43,7 +43,7 @@ def _usd(cents: int) -> str:
     return f"{cents / 100:.2f}"
 
 
-def _beside(cents: int, usd: int) -> str:
+def beside(cents: int, usd: int) -> str:
     return f"USD {_usd(abs(cents - usd * 100))} {'above' if cents > usd * 100 else 'below'}"
 
 
@@ -67,8 +67,9 @@ class Bom:
         station = self.net.station
         many = _many(station, copper.outside(self.net))
         fuses: dict[str, int] = {}
-        for ma in copper.fuses(station).values():
-            fuses[f"{ma / 1000:g} A"] = fuses.get(f"{ma / 1000:g} A", 0) + 1
+        for name, ma in copper.fuses(station).items():
+            many_of = station.fittings.batteries if name == "battery" else 1
+            fuses[f"{ma / 1000:g} A"] = fuses.get(f"{ma / 1000:g} A", 0) + many_of
         each: Mapping[str, Mapping[str, int]] = {"fuse": fuses, "resistor": copper.resistors(station), "shunt": copper.shunts(station)}  # fmt: skip
         for name, row in source.values.items():
             figures = table(source, row, specs, (name,))
@@ -120,8 +121,8 @@ class Bom:
             bare = without - self.warning_cents
             said += (
                 f"; FloodNet publishes under USD {FLOODNET_USD} for its street flood sensor and about {FLOODNET_MOUNTED_USD} with its mount ({FLOODNET}): "
-                f"with all that it has this one is {_beside(self.cents, FLOODNET_MOUNTED_USD)} theirs with its mount; without its mount it is USD "
-                f"{_usd(without)}, without siren and strobe too, which theirs has not, {_usd(bare)}, {_beside(bare, FLOODNET_USD)} their {FLOODNET_USD}"
+                f"with all that it has this one is {beside(self.cents, FLOODNET_MOUNTED_USD)} theirs with its mount; without its mount it is USD "
+                f"{_usd(without)}, without siren and strobe too, which theirs has not, {_usd(bare)}, {beside(bare, FLOODNET_USD)} their {FLOODNET_USD}"
             )
         return said
 

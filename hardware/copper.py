@@ -67,7 +67,10 @@ def fuse_notes(station: Station) -> list[str]:
     """As the drawing says it, at the battery's rail."""
     main, *rest = fuses(station).items()
     behind = ", ".join(f"{name} {ma / 1000:g} A" for name, ma in rest)
-    return [f"fuse {main[1] / 1000:g} A within 10 cm of the battery's plus; a fuse for each wire from here: {behind}"]
+    count = station.fittings.batteries
+    where = "the battery's plus" if count == 1 else f"the plus of each of the {count} batteries"
+    at = f"fuse {main[1] / 1000:g} A within 10 cm of {where}"
+    return [f"{at}; a fuse for each wire from here: {behind}"]
 
 
 def drop_mv(wire: "Wire", ua: int) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.bom import FLOODNET_MOUNTED_USD, FLOODNET_USD, Bom
+from hardware.bom import FLOODNET_MOUNTED_USD, FLOODNET_USD, Bom, beside
 from hardware.building import beam_radius_mm, heard_m, level_db
 from hardware.compile import STATIONS, Station, shipped
 from hardware.copper import outside
@@ -70,7 +70,8 @@ def differences(bom: Bom) -> list[str]:
         for found in re.findall(r"([\d.]+ k?Ohm(?: 0\.1 %)?) (?:from|to|at)", word)
         if "no 120" not in word
     )
-    said += Counter(found for note in blocks["12V"].notes for found in re.findall(r"[\d.]+ A\b", note))
+    fuses = [each for note in blocks["12V"].notes for each in re.findall(r"[\d.]+ A\b", note)]
+    said += Counter([*fuses, *fuses[:1] * (fittings.batteries - 1)])  # the battery's own is named first, once for all
     kinds = ("resistor_", "fuse_")
     listed = Counter(
         {
@@ -152,8 +153,12 @@ def test_the_river_gauges_total_stands_beside_floodnets(capsys: pytest.CaptureFi
     bom = Bom(load("river_gauge"))
     bare = bom.cents - bom.mounting_cents - bom.warning_cents
     assert f"USD {bom.cents / 100:.2f} (estimate" in said and "FloodNet publishes under USD 200" in said
-    assert f"USD {bom.cents / 100 - FLOODNET_MOUNTED_USD:.2f} above theirs with its mount" in said
-    assert f"which theirs has not, {bare / 100:.2f}, USD {FLOODNET_USD - bare / 100:.2f} below their 200" in said
+    assert f"{beside(bom.cents, FLOODNET_MOUNTED_USD)} theirs with its mount" in said
+    assert f"which theirs has not, {bare / 100:.2f}, {beside(bare, FLOODNET_USD)} their 200" in said
+
+
+def test_above_is_not_below() -> None:
+    assert beside(25905, 210) == "USD 49.05 above" and beside(19505, 200) == "USD 4.95 below"
 
 
 def test_a_station_without_a_level_is_not_compared(capsys: pytest.CaptureFixture[str]) -> None:
