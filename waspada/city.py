@@ -269,6 +269,21 @@ class City:
                 found[one.name] = one
         return found
 
+    def station(self, named: str, district: str | None) -> Known:
+        """The enrolled station `node` or `district/node`. InputError: there is none, several, or it is revoked."""
+        before, _, node = named.replace("/", ".").rpartition(".")
+        within = district or before
+        found = [one for one in self.must_exist().known().values() if one.node == node and within in ("", one.district)]
+        if not found:
+            where = f"{within}/{node}" if within else node
+            raise InputError(f"{where} is not enrolled in {self.folder}: waspada enrol --list-nodes says what is")
+        if len(found) > 1:
+            raise InputError(f"{node} is in {' and '.join(one.district for one in found)}: give --district")
+        if found[0].revoked:
+            whose = f"{node} --district {found[0].district}"
+            raise InputError(f"{found[0].district}/{node} is revoked: waspada enrol {whose} --replace makes it anew")
+        return found[0]
+
     def revoked(self, district: str | None) -> list[str]:
         """Serials that a district's authority (None: the city's, which vouches for gateways) has taken back."""
         return [row["revokes"] for row in self.rows()

@@ -301,8 +301,8 @@ def _commission(args: argparse.Namespace) -> int:
     from waspada.consoles import commissioning
 
     commissioning.need()
-    city = City(args.city).must_exist()
-    one = commissioning.known(city, args.commission, args.district)
+    city = City(args.city)
+    one = city.station(args.commission, args.district)
     person = Person(show=(lambda text: print(text, end="", file=sys.stderr, flush=True)) if args.json else None)
     with _station(args) as station:
         pin = Pin(args.pin_file, commissioning.pin_of(city, one))

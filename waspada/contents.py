@@ -103,7 +103,7 @@ def digest(certificate: bytes | None) -> str:
 
 def of_city(city: City, named: str, district: str | None) -> Target:
     """An enrolled station. InputError: it is none, or its folder is not what the registry says."""
-    one = _known(city, named, district)
+    one = city.station(named, district)
     assert one.node is not None
     home = city.node(one.district, one.node)
     advice = f"bring {home} back from your copy, or make it anew: waspada enrol {one.node} --district {one.district} --replace"
@@ -131,21 +131,6 @@ def of_city(city: City, named: str, district: str | None) -> Target:
     if city.release.exists():
         own[UPDATE_KEY] = read_key(city.release)
     return Target(one.district, one.node, one.life, station, own, one.serial, number, home)
-
-
-def _known(city: City, named: str, district: str | None) -> Known:
-    known = city.must_exist().known()
-    before, _, node = named.replace("/", ".").rpartition(".")
-    found = [one for one in known.values()
-             if one.node == node and (district or before or one.district) == one.district]  # fmt: skip
-    if not found:
-        where = f"{district or before}/{node}" if district or before else node
-        raise InputError(f"{where} is not enrolled in {city.folder}: waspada enrol --list-nodes says what is")
-    if len(found) > 1:
-        raise InputError(f"{node} is in {' and '.join(one.district for one in found)}: say which by --district D")
-    if found[0].revoked:
-        raise InputError(f"{found[0].district}/{node} is revoked: waspada enrol {node} --replace makes it anew")
-    return found[0]
 
 
 def _belong_together(certificate: bytes, key: bytes, one: Known) -> bool:

@@ -14,7 +14,7 @@ from tests.waspada.city_desk import enrolled, new_city
 from tests.waspada.console_desk import Cable
 from waspada.city import City
 from waspada.consoles.asking import Person
-from waspada.consoles.commissioning import PHOTOS, Commissioning, known, pin_of
+from waspada.consoles.commissioning import PHOTOS, Commissioning, pin_of
 from waspada.consoles.pin import Pin
 from waspada.consoles.port import open_port
 from waspada.consoles.station import Station
@@ -93,7 +93,7 @@ def commission(cable, city, answers, link_within_s=120.0):
     """(what was on the screen, what `run` gave)."""
     screen = io.StringIO()
     with open_port(cable.port) as port, Station(port) as station:
-        one = known(city, NODE, None)
+        one = city.station(NODE, None)
         typed = io.StringIO("".join(answer + "\n" for answer in answers)) if isinstance(answers, list) else answers
         person = Person(typed, screen.write)
         pin = Pin(given=pin_of(city, one))

@@ -192,9 +192,10 @@ def test_names_that_the_city_does_not_know_are_one_sentence(there):
     enrolled(city.folder, NODE, "--station", "river_gauge", district="north")
     port = "socket://127.0.0.1:1"
     for words, sentence in (
-        (["dr99"], "no station dr99 is enrolled"),
+        (["dr99"], "dr99 is not enrolled in"),
         ([NODE], "give --district"),
-        ([NODE, "--district", "south"], "in district south"),
+        ([NODE, "--district", "south"], "south/dr01 is not enrolled in"),
+        (["east/dr01"], "east/dr01 is not enrolled in"),
     ):
         done = console(port, "--commission", *words, "--city", city.folder, "--json")
         assert done.code == 2 and sentence in done.json["error"]

@@ -36,19 +36,6 @@ def need() -> None:
         )
 
 
-def known(city: City, node: str, district: str | None) -> Known:
-    """The enrolled station of that name. InputError: there is none, or several."""
-    found = [one for one in city.known().values() if one.node == node and district in (None, one.district)]
-    if not found:
-        where = f" in district {district}" if district else ""
-        raise InputError(f"no station {node}{where} is enrolled in {city.folder}: waspada enrol makes one")
-    if len(found) > 1:
-        raise InputError(f"there is a {node} in {' and '.join(one.district for one in found)}: give --district")
-    if found[0].revoked:
-        raise InputError(f"{found[0].name} has been revoked: enrol it again before it is commissioned")
-    return found[0]
-
-
 def pin_of(city: City, one: Known) -> str:
     """As the city keeps it; "" where this laptop's copy of the city has none."""
     try:
