@@ -13,15 +13,12 @@ from gateway.store import SqliteStore
 from gateway.tls import context
 from tests.gateway.district import reading, topic
 from tests.gateway.test_connection import running, until
-from tests.waspada.city_desk import STATION, Caller, CityBroker, enrolled, new_city, of_node, ports
+from tests.waspada.city_desk import STATION, Caller, city_with, enrolled, new_city, of_node
 
 
 @pytest.fixture
 def at(tmp_path):
-    two = ports()
-    city = new_city(tmp_path / "city", *two)
-    enrolled(city, "dr01", "--station", STATION)
-    with CityBroker(tmp_path, city, two) as broker:
+    with city_with(tmp_path, "dr01") as broker:
         yield broker
 
 

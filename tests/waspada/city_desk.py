@@ -91,6 +91,17 @@ def ports():
     return first, second
 
 
+@contextlib.contextmanager
+def city_with(folder, *nodes):
+    """A city with these stations, and its broker, which lets nobody in without a certificate."""
+    two = ports()
+    city = new_city(folder / "city", *two)
+    for node in nodes:
+        enrolled(city, node, "--station", STATION)
+    with CityBroker(folder, city, two) as broker:
+        yield broker
+
+
 def context(authority, certificate=None, key=None):
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.load_verify_locations(cadata=authority)

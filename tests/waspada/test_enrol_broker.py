@@ -10,14 +10,12 @@ from tests.waspada.city_desk import (
     HOST,
     STATION,
     Caller,
-    CityBroker,
+    city_with,
     context,
     enrolled,
-    new_city,
     of_gateway,
     of_node,
     of_pair,
-    ports,
 )
 from waspada.authority import Authority
 
@@ -28,12 +26,7 @@ ROOT = "waspada/v1/demo"
 
 @pytest.fixture
 def at(tmp_path):
-    """A city with the stations dr01 and dr02, and its broker."""
-    two = ports()
-    city = new_city(tmp_path / "city", *two)
-    for node in ("dr01", "dr02"):
-        enrolled(city, node, "--station", STATION)
-    with CityBroker(tmp_path, city, two) as broker:
+    with city_with(tmp_path, "dr01", "dr02") as broker:
         yield broker
 
 

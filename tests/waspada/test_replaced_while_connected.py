@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from tests.waspada.city_desk import STATION, Caller, CityBroker, enrolled, new_city, of_gateway, of_node, ports
+from tests.waspada.city_desk import Caller, city_with, enrolled, of_gateway, of_node
 
 pytestmark = pytest.mark.broker
 READINGS, COMMAND = "waspada/v1/demo/dr01/readings", "waspada/v1/demo/dr01/command"
@@ -12,11 +12,7 @@ READINGS, COMMAND = "waspada/v1/demo/dr01/readings", "waspada/v1/demo/dr01/comma
 
 @pytest.fixture
 def at(tmp_path):
-    pair = ports()
-    city = new_city(tmp_path / "city", *pair)
-    enrolled(city, "dr01", "--station", STATION)
-    (tmp_path / "broker").mkdir()
-    with CityBroker(tmp_path / "broker", city, pair) as broker:
+    with city_with(tmp_path, "dr01") as broker:
         yield broker
 
 

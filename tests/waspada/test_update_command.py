@@ -8,7 +8,7 @@ import pytest
 
 from node.version import VERSION
 from tests.broker import mosquitto
-from tests.waspada.city_desk import STATION, Caller, CityBroker, enrolled, new_city, of_gateway, of_node, ports
+from tests.waspada.city_desk import STATION, Caller, city_with, enrolled, new_city, of_gateway, of_node
 from waspada import cli
 
 
@@ -113,11 +113,7 @@ def test_an_offer_is_retained_and_can_be_withdrawn(city, capsys, tmp_path):
 
 @pytest.fixture
 def at(tmp_path):
-    """A city with the station dr01, and its broker, which lets nobody in without a certificate."""
-    two = ports()
-    folder = new_city(tmp_path / "city", *two)
-    enrolled(folder, "dr01", "--station", STATION)
-    with CityBroker(tmp_path, folder, two) as broker:
+    with city_with(tmp_path, "dr01") as broker:
         yield broker
 
 
