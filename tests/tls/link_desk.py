@@ -7,12 +7,8 @@ from pathlib import Path
 from tests.board.station import FAKES, FIRMWARE
 from tests.vm64 import run
 
-SCRIPT = """
-import json
-import time
-from node.esp32 import secure
-from node.esp32.link import Link
-
+# The link's clock and network, in a script that imports `time`.
+PORTS = """
 class Clock:
     def certificate_refused(self):
         pass
@@ -28,7 +24,16 @@ class Net:
         pass
     def name_server(self):
         return ""
-
+"""
+SCRIPT = (
+    """
+import json
+import time
+from node.esp32 import secure
+from node.esp32.link import Link
+"""
+    + PORTS
+    + """
 {patch}
 try:
     schedule = open("/proc/self/schedstat")
@@ -75,6 +80,7 @@ while time.ticks_diff(time.ticks_ms(), began) < {within_ms}:
     time.sleep_ms(1)
 print(json.dumps([seen, link.reason, heard, took[0], took[1], steps, time.ticks_diff(time.ticks_ms(), began)]))
 """
+)
 
 
 @dataclass(frozen=True)

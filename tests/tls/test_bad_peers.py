@@ -216,11 +216,10 @@ def cut_after(count):
 
 
 def stall_after(count):
+    first = cut_after(count)
+
     def downward(near, far):
-        left = count
-        while left and (data := far.recv(left)):
-            near.sendall(data)
-            left -= len(data)
+        first(near, far)
         while far.recv(4096):
             pass
 

@@ -7,34 +7,24 @@ import pytest
 from tests.board.station import FAKES, FIRMWARE
 from tests.broker import mosquitto, tls_lines
 from tests.tls.authority import Authority, install
+from tests.tls.link_desk import PORTS
 from tests.vm64 import run
 
 pytestmark = [pytest.mark.vm, pytest.mark.broker]
 
 HOST = "gateway.example"
 OURS = Authority()
-SCRIPT = """
+SCRIPT = (
+    """
 import gc
 import json
 import os
 import time
 from node.esp32.link import Link
 {patch}
-
-class Clock:
-    def ticks_ms(self):
-        return time.ticks_ms() % (1 << 30)
-    def certificate_refused(self):
-        pass
-
-class Net:
-    def up(self):
-        return True
-    def begin(self, failures):
-        pass
-    def name_server(self):
-        return ""
-
+"""
+    + PORTS
+    + """
 link = Link(Clock(), Net(), {{"host": {host!r}, "port": {port}, "tls": 1}}, {root!r})
 link._name.address = "127.0.0.1"
 took = [0] * 63
@@ -64,13 +54,14 @@ for i in range(2):
 took.sort()
 print(json.dumps([ended, found, took[len(took) // 2], took[-1]]))
 """
+)
 
 
 def connections(folder, server, patch=""):
     install(folder, OURS.root, OURS.client("demo-dr01"))
     authority, _ = OURS.root.pem(folder, "ca")
     with mosquitto(folder, tls_lines(authority, *server.pem(folder, "server"))) as port:
-        text = SCRIPT.format(host=HOST, port=port, root=f"{folder}/", patch=patch)
+        text = SCRIPT.format(host=HOST, port=port, root=f"{folder}/", speed=1, patch=patch)
         return json.loads(run(text, path=(FAKES, FIRMWARE), timeout=60))
 
 
