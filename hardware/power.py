@@ -48,21 +48,43 @@ def setting(station: Station, key: str) -> int:
     return value
 
 
+def wakeful(station: Station) -> str:
+    """Why a station never sleeps deep, whatever its profile says; "" where it does."""
+    return "days of panels are more than RTC memory holds (node.duty)" if "panels" in station.source.values else ""
+
+
+def runs_on(driver: str) -> bool:
+    """Whether the driver's chip measures on between two samples: nothing stops it."""
+    return driver in figures()["runs_on"]["drivers"]
+
+
+def is_switched(station: Station, number: int) -> bool:
+    return "power" in station.source.values["pins"][station.sensors[number]["bus"]]
+
+
 def measuring_ms(station: Station, number: int) -> int:
     """How long a sensor is awake for one sample: a level's driver says it itself, of the others their data sheets do."""
-    sensor, fitted = station.sensors[number], station.fittings.sensors[number]
+    sensor, fitted, times = station.sensors[number], station.fittings.sensors[number], figures()["times"]
     told = max((part["warm_up_ms"] for part in (fitted.part, fitted.probe) if part), default=0)
-    if sensor.get("gives") != "level":
-        return int(told)
-    try:
-        return int(catalog.make(catalog.LEVEL, sensor["driver"], _Line(), sensor).start())
-    except (AttributeError, OSError, TypeError):
-        return int(told)
+    if sensor.get("gives") == "level":
+        burst = times["burst_ms"] if sensor["driver"] in ("modbus", "current_loop") else 0
+        try:
+            return burst + int(catalog.make(catalog.LEVEL, sensor["driver"], _Line(), sensor).start())
+        except (AttributeError, OSError, TypeError):
+            return burst + int(told)
+    if fitted.part and not is_switched(station, number):
+        if runs_on(sensor["driver"]) or fitted.part["line"] == "rs485":
+            return min(int(told), int(times["ask_ms"]))
+    return int(told)
 
 
 def measures_ms(station: Station) -> int:
-    """How long a sample keeps the board awake: its slowest sensor, for they measure side by side."""
-    return max(measuring_ms(station, i) for i in range(len(station.sensors)))
+    """How long a sample keeps the board awake: buses measure side by side, what shares one takes turns; but a level waits for nobody."""
+    buses: dict[tuple[str, bool], int] = {}
+    for i, sensor in enumerate(station.sensors):
+        bus = sensor["bus"], sensor.get("gives") == "level"
+        buses[bus] = buses.get(bus, 0) + measuring_ms(station, i)
+    return max(buses.values())
 
 
 class Day:
@@ -72,8 +94,10 @@ class Day:
         harness.demand(station)
         self.station, self.profile = station, profile
         self.samples = DAY_S / (interval_s or setting(station, "sample.interval"))
+        self.wakeful = wakeful(station) if profile else ""
         self.shares_mah: dict[str, float] = {}
         self.battery_mah = 0.0
+        self.loads_mah = 0.0  # of that, board, radio and sensors: what the simulator counts from events
         supply = station.fittings.supply
         self._volts = supply["battery"]["nominal_mv"] / 1000
         self._board()
@@ -81,7 +105,7 @@ class Day:
         self._circuits()
         for name in ("regulator", "charger"):
             if name in supply:
-                self._add(name, "battery", supply[name]["own_ua"] * DAY_S)
+                self._own(name, supply[name]["own_ua"])
 
     def _add(self, name: str, rail: str, microcoulombs: float) -> None:
         mah = microcoulombs / 3_600_000
@@ -91,12 +115,20 @@ class Day:
         regulator = self.station.fittings.supply["regulator"]
         # The board's 3.3 V regulator is a linear one: what it gives, the 5 V give.
         of_battery = regulator["output_mv"] / 1000 / self._volts * 100 / regulator["efficiency_percent"]
-        self.battery_mah += mah * (1 if rail == "battery" else of_battery)
+        given = mah * (1 if rail == "battery" else of_battery)
+        self.loads_mah += given
+        self.battery_mah += given
+
+    def _own(self, name: str, ua: float) -> None:
+        """What the supply itself takes of the battery, day and night."""
+        self.shares_mah[name] = ua * 24 / 1000
+        self.battery_mah += ua * 24 / 1000
 
     def _board(self) -> None:
         station, board = self.station, self.station.board
         radio = figures()[station.access.get("access", "wifi")]
         if not self.profile:
+            self._add("board", "5V", board["asleep_ua"] * DAY_S)
             self._add("link", "5V", radio["link_ua"] * DAY_S)
             return
         times = figures()["times"]
@@ -104,9 +136,10 @@ class Day:
         awake_s = self.samples * (times["boot_ms"] + measures_ms(station)) / 1000
         awake_s -= sessions * times["boot_ms"] / 1000  # a session's charge has its boot in it
         talk_s = sessions * radio["talk_ms"] / 1000
-        tips_s = self._tips() * times["tip_ms"] / 1000
-        awake_s = min(max(awake_s, 0), DAY_S - talk_s - tips_s)
-        self._add("asleep", "5V", board["asleep_ua"] * (DAY_S - awake_s - talk_s - tips_s))
+        tips_s = 0 if self.wakeful else self._tips() * times["tip_ms"] / 1000
+        awake_s = DAY_S if self.wakeful else max(awake_s, 0)
+        awake_s = min(awake_s, DAY_S - talk_s - tips_s)
+        self._add("asleep", "5V", board["asleep_ua"] * (DAY_S - awake_s - tips_s))
         self._add("awake", "5V", board["awake_ua"] * awake_s)
         self._add("tips", "5V", board["awake_ua"] * tips_s)
         self._add("sessions", "5V", sessions * radio["session_uc"])
@@ -117,40 +150,43 @@ class Day:
         sizes = [sensor["tip_nm"] for sensor in self.station.sensors if "tip_nm" in sensor]
         return sum(figures()["times"]["rain_um_day"] * 1000 / size for size in sizes)
 
+    def _works_s(self, number: int) -> float:
+        """How long a sensor takes what it takes awake."""
+        sleeps = self.profile and not self.wakeful
+        if runs_on(self.station.sensors[number]["driver"]) and not (sleeps and is_switched(self.station, number)):
+            return DAY_S
+        return min(DAY_S, self.samples * measuring_ms(self.station, number) / 1000)
+
     def _sensors(self) -> None:
         station = self.station
+        converters = set()
         for i, fitted in enumerate(station.fittings.sensors):
-            awake_s = min(DAY_S, self.samples * measuring_ms(station, i) / 1000)
-            switched = "power" in station.source.values["pins"][station.sensors[i]["bus"]]
-            for part, rail in ((fitted.part, fitted.rail), (fitted.probe, fitted.probe_rail)):
-                if part and rail:
-                    idle = 0 if switched else part["asleep_ua"]
-                    self._add(part.id, rail, part["awake_ua"] * awake_s + idle * (DAY_S - awake_s))
+            sensor = station.sensors[i]
+            where = (sensor["bus"], sensor.get("address", i))
+            if fitted.part and fitted.rail and where not in converters:
+                self._part(fitted.part, fitted.rail, self._works_s(i), is_switched(station, i))
+            converters.add(where)
+            if fitted.probe and fitted.probe_rail:  # a loop's transmitter draws what it says, whoever reads it
+                self._part(fitted.probe, fitted.probe_rail, DAY_S, False)
+
+    def _part(self, part: Part, rail: str, works_s: float, switched: bool) -> None:
+        waits_ua = 0 if switched else part["asleep_ua"]
+        self._add(part.id, rail, part["awake_ua"] * works_s + waits_ua * (DAY_S - works_s))
 
     def _circuits(self) -> None:
         station = self.station
-        awake_s = min(DAY_S, self.samples * measures_ms(station) / 1000)
         for name, fit in station.fittings.fits.items():
+            works_s = sum(self._works_s(i) for i, sensor in enumerate(station.sensors) if sensor["bus"] == name)
             for part in fit.has("rs485"):
-                self._add(
-                    part.id, fit.rail or "3V3", part["awake_ua"] * awake_s + part["asleep_ua"] * (DAY_S - awake_s)
-                )
+                self._part(part, fit.rail or "3V3", min(DAY_S, works_s), False)
             for part in fit.has("divider"):
                 if station.source.values["pins"][name]["kind"] == "adc":
-                    self._add(
-                        "battery divider", "battery", self._volts / (part["top_ohm"] + part["bottom_ohm"]) * 1e6 * DAY_S
-                    )
-
-    @property
-    def load_mah(self) -> float:
-        """Board, radio and sensors at their own rails: what the simulator counts."""
-        own = ("regulator", "charger", "battery divider")
-        return sum(mah for name, mah in self.shares_mah.items() if name not in own)
+                    self._own("battery divider", self._volts / (part["top_ohm"] + part["bottom_ohm"]) * 1e6)
 
     def as_data(self) -> dict[str, Any]:
         return {
             "profile": PROFILES[self.profile], "mah_day": round(self.battery_mah, 1), "wh_day": round(self.battery_mah * self._volts / 1000, 2),
-            "samples_day": round(self.samples), "loads_mah_day": {name: round(mah, 2) for name, mah in self.shares_mah.items()},
+            "samples_day": round(self.samples), "never_sleeps": self.wakeful, "loads_mah_day": {name: round(mah, 2) for name, mah in self.shares_mah.items()},
         }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from hardware import power
 from hardware.boards import chips
 from hardware.compile import Station
 from hardware.harness import battery_mv, cold_mv, keys_of, loads, on_bus, outputs, rail_mv
@@ -177,4 +178,19 @@ def battery_divider(station: Station) -> Iterator[Finding]:
             )
 
 
-ALL = (supply_voltage, supply_current, charger, ina226, battery_divider)
+def autonomy(station: Station) -> Iterator[Finding]:
+    """As the settings stand, and with the siren's reserve kept back. Where no panel feeds the battery nobody waits for the sun."""
+    if "panel" not in station.fittings.supply:
+        return
+    found = power.budget(station)
+    row = found["profiles"][power.setting(station, "power.profile")]
+    if row["battery_needed_mah"] > found["has_mah"]:
+        said = (
+            f"{found['has_mah']} mAh last {row['autonomy_days']:g} days {row['profile']} at {row['mah_day']:g} mAh a day, "
+            f"{found['siren_reserve_mah']} mAh kept for {found['siren_h']:g} h of siren; wanted are {found['days_wanted']} days: "
+            f"{row['battery_needed_mah']} mAh, {row['battery']}"
+        )
+        yield finding(station.source, "autonomy", ("supply", "battery"), said)
+
+
+ALL = (supply_voltage, supply_current, charger, ina226, battery_divider, autonomy)

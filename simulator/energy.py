@@ -1,28 +1,37 @@
-"""What a sleeping station takes from its battery: a table of currents, each with its source, times what a simulated station did.
+"""What a station takes of its battery: currents, each with its source, times what a simulated station did (simulator/meter.py).
 
 The model first gives back the published figures (3.2 mAh a day for hourly reports, 9.2 for one every 15 minutes) from their own inputs; then it says ours.
-Nothing here was measured on a board: `source` says of each number where it is from, and "assumed" where it is from nobody.
-Milliampere hours are at the chip's 3.3 V, as the published ones; what a 12 V battery gives for them stands beside.
+Those, and the project's goal, are of a low-power board at the chip's 3.3 V: a development board's regulator, USB bridge and lamp stay on in deep sleep
+and take ten times as much (the case "development board"). A station that has a file is priced with its own board's and parts' currents (`Prices`).
+Nothing here was measured on a board of ours: `source` says of each number where it is from, and "assumed" where it is from nobody.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import msgspec
+
 from gateway.ingest import Ingest
 from gateway.store import SqliteStore
+from hardware.compile import Station as Described
 from node.core.sounder import PATTERNS
 from simulator import fleet, scenario
-from simulator.adapters.buses import UART, Pulses
 from simulator.adapters.power import BOOT_MS
+from simulator.meter import Meter, Use
 from simulator.runtimes.host import HostBody
 from simulator.stations import Body, Station
+from simulator.tables import RainTable
 
 DAY_S = 86_400
 HOUR_S = 3600
-GOAL_MAH = 4.0  # hourly reports with TLS
-PUBLISHED = {24: 3.2, 96: 9.2}  # reports a day: mAh a day
+GOAL_MAH = 4.0  # hourly reports with TLS, on a low-power board
+PUBLISHED = {24: 3.2, 96: 9.2}  # reports a day: mAh a day, on a board of 50 uA asleep
 SAMPLES_S = (60, 300, 900, 3600)
+BATTERY_V = 12.8
+CONVERTER_V = 5.0
+RAIN_UM_DAY = 12_000  # of a calm day
+_HALF_MM = 2500
 _SETTLED_H = 2  # of a run, before the day that counts
 
 
@@ -39,7 +48,8 @@ class Currents:
     tip_s: float = 0.45
     siren_ma: float = 1000.0
     strobe_ma: float = 200.0
-    divider_ma: float = 12.6 / 57.0
+    divider_ma: float = BATTERY_V / 570.0
+    own_ma: float = 1.2
     efficiency: float = 0.85
 
     @property
@@ -48,78 +58,68 @@ class Currents:
 
 
 SOURCES = {
-    "sleep_ma": "published with the figures it gives back; the bare chip takes 0.006, a WROVER board 0.085",
+    "sleep_ma": "published with the figures it gives back: a low-power board; the bare chip takes 0.006, a development board 4 and more (hardware/boards)",
     "awake_ma": "measured by others on an ESP32-S module, radio off; Espressif's data sheet has 27 to 44 at 160 MHz",
     "connect_mc": "published: one Wi-Fi connect and publish, the boot in it",
     "connect_s": "published: one Wi-Fi connect and publish",
     "handshake_s": "key arithmetic of TLS 1.2 with a client's certificate, about 2 s on an emulated ESP32; at the published session's mean current (assumed)",
-    "sensor_ma": "the ranger's data sheet, from memory (assumed)",
+    "sensor_ma": "the ranger's data sheet, average current (hardware/parts/sensors.toml, a02yyuw)",
     "tip_s": "assumed: 300 ms of boot, the contact's closing waited for, asleep again",
     "siren_ma": "assumed: a 12 W siren on 12 V",
     "strobe_ma": "assumed: a 2.4 W strobe on 12 V",
-    "divider_ma": "12.6 V over the battery divider's 57 kOhm; of the battery, not of the chip",
-    "efficiency": "assumed: a step-down converter at these loads",
+    "divider_ma": "12.8 V over the stations' battery divider of 570 kOhm (hardware/parts/circuits.toml); of the battery, not of the chip",
+    "own_ma": "charger and 5 V converter at rest (hardware/parts/supplies.toml, read from memory); of the battery",
+    "efficiency": "assumed: a step-down converter from the battery to 5 V at these loads; from there on the boards' 3.3 V regulators are linear",
 }
 assert set(SOURCES) == {field.name for field in fields(Currents)}
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What a station did in some time, in ms and times."""
+class Draw:
+    """What hangs on one of a station's sensors: mA while it works, and while it waits (0 where a switch takes its supply)."""
 
-    span_ms: int = 0
-    asleep_ms: int = 0
-    wakes: int = 0
-    sessions: int = 0
-    radio_ms: int = 0
-    sensor_ms: int = 0
-    siren_ms: int = 0
-    strobe_ms: int = 0
-    tips: int = 0
-
-    def since(self, before: "Use") -> "Use":
-        return Use(*(getattr(self, field.name) - getattr(before, field.name) for field in fields(Use)))
+    sensor: int  # its place in the station's file
+    works_ma: float
+    waits_ma: float
+    on_battery: bool = False  # else behind the 5 V converter
 
 
-class Meter:
-    """Looks at a station after each of its steps; what is on stays on until the next."""
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """A station's own: its board's currents, and those of the parts on its sensors."""
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        self._uarts = [bus for bus in station.ports.buses.values() if isinstance(bus, UART)]
-        self._pulses = [bus for bus in station.ports.buses.values() if isinstance(bus, Pulses)]
-        self._on = {"radio_ms": False, "sensor_ms": False, "siren_ms": False, "strobe_ms": False}
-        self._sums = dict.fromkeys(self._on, 0)
-        self._sessions = 0
-        self._last_ms = 0
-        station.meter = self
+    currents: Currents = Currents()
+    draws: tuple[Draw, ...] | None = None  # None: a ranger of `sensor_ma` that is switched
 
-    def look(self, t_ms: int) -> None:
-        ports = self._station.ports
-        radio = ports.link.state() != 0
-        self._sessions += radio and not self._on["radio_ms"]
-        for name, on in self._on.items():
-            self._sums[name] += (t_ms - self._last_ms) * on
-        self._last_ms = t_ms
-        self._on = {
-            "radio_ms": radio,
-            "sensor_ms": any(uart.powered for uart in self._uarts),
-            "siren_ms": bool(ports.outputs["siren"].on),
-            "strobe_ms": bool(ports.outputs["strobe"].on),
-        }
 
-    def use(self, t_ms: int) -> Use:
-        self.look(t_ms)
-        power = self._station.power
-        tips = sum(bus.wakes for bus in self._pulses)
-        return Use(
-            span_ms=t_ms,
-            asleep_ms=power.asleep_ms,
-            wakes=power.wakes,
-            sessions=self._sessions,
-            tips=tips,
-            **self._sums,
-        )
+def prices_of(described: Described | None) -> Prices:
+    """From the parts that the station's file names; the simulator's own gauge has a low-power board and a switched ranger."""
+    if described is None:
+        return Prices()
+    board, supply = described.board, described.fittings.supply
+    currents = Currents(sleep_ma=board["asleep_ua"] / 1000, awake_ma=board["awake_ua"] / 1000)
+    if supply:
+        own_ua = sum(supply[name]["own_ua"] for name in ("charger", "regulator") if name in supply)
+        currents = replace(currents, own_ma=own_ua / 1000, efficiency=supply["regulator"]["efficiency_percent"] / 100)
+    found: list[Draw] = []
+    seen = set()  # a converter or a transceiver that several sensors share is one
+    for i, (row, fitted) in enumerate(zip(described.sensors, described.fittings.sensors, strict=True)):
+        switched = "power" in described.source.values["pins"][row["bus"]]
+        where = row["bus"], row.get("address", i)
+        if fitted.part and where not in seen:
+            found.append(_draw(i, fitted.part, fitted.rail, switched))
+        if fitted.probe:  # a loop's transmitter draws what it says, whoever reads it: at most this
+            full_ma = fitted.probe["awake_ua"] / 1000
+            found.append(Draw(i, full_ma, full_ma, fitted.probe_rail == "battery"))
+        for part in described.fittings.fit(row["bus"]).has("rs485"):
+            if row["bus"] not in seen:
+                found.append(_draw(i, part, "3V3", False))
+        seen |= {where, row["bus"]}
+    return Prices(currents, tuple(found))
+
+
+def _draw(sensor: int, part: Any, rail: str | None, switched: bool) -> Draw:
+    return Draw(sensor, part["awake_ua"] / 1000, 0 if switched else part["asleep_ua"] / 1000, rail == "battery")
 
 
 def published_mah(reports: int, currents: Currents | None = None) -> float:
@@ -129,13 +129,14 @@ def published_mah(reports: int, currents: Currents | None = None) -> float:
 
 
 def shares_mah(use: Use, currents: Currents, *, boot_ms: int = BOOT_MS) -> dict[str, float]:
-    """mAh a day at 3.3 V by what takes it; siren and strobe are the battery's, at 12 V."""
+    """mAh a day by what takes it, at the chip's 3.3 V; siren and strobe are the battery's, at 12 V."""
     c = currents
     seconds = {
-        "sleep": use.asleep_ms / 1000,
+        # Whatever on a board is not the chip goes on while the radio does: its charge was measured without.
+        "sleep": (use.asleep_ms + use.radio_ms) / 1000,
         # A session's connect has a boot in it; what the simulated radio was on for comes on top of that, without one.
-        "awake": (use.span_ms - use.asleep_ms - use.radio_ms - use.sessions * boot_ms) / 1000,
-        "sensor": use.sensor_ms / 1000,
+        "awake": max(0, use.span_ms - use.asleep_ms - use.radio_ms - use.sessions * boot_ms) / 1000,
+        "sensor": sum(use.works_ms) / 1000,
         "radio": use.radio_ms / 1000,
         "tips": use.tips * c.tip_s,
     }
@@ -148,14 +149,35 @@ def shares_mah(use: Use, currents: Currents, *, boot_ms: int = BOOT_MS) -> dict[
         "radio": seconds["radio"] * c.radio_ma,
         "tips": seconds["tips"] * c.awake_ma,
     }
-    days = use.span_ms / 1000 / DAY_S
-    return {name: mc / HOUR_S / days for name, mc in charges.items()}
+    return {name: _a_day(mc, use) for name, mc in charges.items()}
 
 
-def battery_mah(chip_mah: float, currents: Currents | None = None) -> float:
-    """mAh a day of a 12 V battery, divider and converter included."""
+def priced_mah(use: Use, prices: Prices) -> tuple[float, float]:
+    """mAh a day (behind the 5 V converter, straight off the battery). The board's regulator is linear: what the chip takes, the 5 V give."""
+    shares = shares_mah(use, prices.currents)
+    if prices.draws is None:
+        return sum(shares.values()), 0.0
+    rails = [sum(mah for name, mah in shares.items() if name != "sensor"), 0.0]
+    for draw in prices.draws:
+        works_ms = use.works_ms[draw.sensor]
+        mc = (works_ms * draw.works_ma + (use.span_ms - works_ms) * draw.waits_ma) / 1000
+        rails[draw.on_battery] += _a_day(mc, use)
+    return rails[0], rails[1]
+
+
+def _a_day(mc: float, use: Use) -> float:
+    return mc / HOUR_S / (use.span_ms / 1000 / DAY_S)
+
+
+def battery_mah(chip_mah: float, currents: Currents | None = None, *, straight_mah: float = 0.0) -> float:
+    """mAh a day of the 12.8 V battery: the loads behind the 5 V converter and a linear regulator, those straight on it, and what the supply itself takes."""
     c = Currents() if currents is None else currents
-    return chip_mah * 3.3 / 12.6 / c.efficiency + c.divider_ma * 24
+    return loads_mah(chip_mah, straight_mah, c) + (c.divider_ma + c.own_ma) * 24
+
+
+def loads_mah(chip_mah: float, straight_mah: float, currents: Currents) -> float:
+    """Of that, what the loads are."""
+    return chip_mah * CONVERTER_V / BATTERY_V / currents.efficiency + straight_mah
 
 
 def reserve_mah(hours: float, state: int = 3, currents: Currents | None = None) -> float:
@@ -165,15 +187,18 @@ def reserve_mah(hours: float, state: int = 3, currents: Currents | None = None) 
     return hours * (c.siren_ma * on_ms / (on_ms + off_ms) + c.strobe_ma)
 
 
-def calm_day(sample_s: int, radio_s: int = 3600, make_body: Callable[[str], Body] | None = None) -> Use:
-    """A calm day of a sleeping river gauge, lived through: the water stands below every level, reports go out by the hour."""
-    whole = scenario.load("first_light")
-    settings = {
-        "power.profile": 1, "sample.interval": sample_s, "report.interval": min(3600, radio_s), "radio.interval": radio_s,
-        "rise.limit": 0, "level.alert": 9000, "level.warning": 9500, "level.danger": 9900,
-    }  # fmt: skip
-    table = replace_struct(whole.stations[0], nodes=["dr01"], scale_milli=[1000], lag_s=[0], settings=settings)
-    calm = replace_struct(whole, hours=_SETTLED_H + 24, stations=[table], outages=[], resets=[], spans=[])
+def calm_day(
+    sample_s: int,
+    radio_s: int = 3600,
+    make_body: Callable[[str], Body] | None = None,
+    *,
+    station: str = "",
+    profile: int = 1,
+    hours: int = 24,
+) -> Use:
+    """A calm day (or `hours` of it) of one station, lived through: nothing is alarmed, 12 mm of rain fall, reports go out by the hour. `station` is one of
+    hardware/stations or a file of that kind; without it the simulator's own river gauge."""
+    calm = _calm(sample_s, radio_s, station, profile, hours)
     store = SqliteStore(":memory:")
     try:
         body = make_body or (lambda node: HostBody())
@@ -187,22 +212,50 @@ def calm_day(sample_s: int, radio_s: int = 3600, make_body: Callable[[str], Body
         store.close()
 
 
-def replace_struct(struct: Any, **changes: object) -> Any:
-    import msgspec
+def _calm(sample_s: int, radio_s: int, station: str, profile: int, hours: int) -> scenario.Scenario:
+    """The water stands below every level, the tank is half full, and it drizzles."""
+    settings = {
+        "power.profile": profile, "sample.interval": sample_s, "report.interval": min(3600, radio_s),
+        "radio.interval": radio_s,
+    }  # fmt: skip
+    described = fleet.described(station)
+    if described is None or any(key == "level" for key, _ in described.points):
+        settings |= {"rise.limit": 0, "level.alert": 9000, "level.warning": 9500, "level.danger": 9900}
+    whole, other = scenario.load("first_light"), scenario.load("every_sensor")
+    until_s = (_SETTLED_H + hours) * HOUR_S
+    rain = {"storms": [{"from_s": 0, "for_s": until_s, "depth_um": RAIN_UM_DAY * until_s // DAY_S}]}
+    world = replace_struct(
+        other.world,
+        tank=replace_struct(other.world.tank, low_mm=_HALF_MM, high_mm=_HALF_MM),
+        rain=msgspec.convert(rain, RainTable),
+        air=replace_struct(other.world.air, smoke=[], crowds=[]),
+    )
+    table = replace_struct(
+        whole.stations[0], nodes=["dr01"], station=station, scale_milli=[1000], lag_s=[0], settings=settings
+    )
+    return replace_struct(
+        whole, folder=other.folder, hours=_SETTLED_H + hours, stations=[table], outages=[], resets=[], spans=[], world=world
+    )  # fmt: skip
 
+
+def replace_struct(struct: Any, **changes: object) -> Any:
     return msgspec.structs.replace(struct, **changes)
 
 
 # The same day under other assumptions, each of them said.
 CASES = {
-    "as published": ("sleep and connect as published, TLS on top", Currents()),
-    "known access point": (
+    "low-power board": ("sleep and connect as published, TLS on top", Currents()),
+    "low-power board, known access point": (
         "no scan: 2 s less of each connect, at its mean current (a scan takes 2 s on the stock image)",
         Currents(connect_mc=300.0 - 2 * 300.0 / 4.2, connect_s=2.2),
     ),
-    "known access point, 10 uA": (
-        "and a board that takes 10 uA asleep (Espressif's data sheet: timer and RTC memory)",
+    "low-power board of 10 uA, known access point": (
+        "and a board that takes 10 uA asleep (Espressif's data sheet: timer and RTC memory; measured on a FireBeetle, hardware/boards)",
         Currents(connect_mc=300.0 - 2 * 300.0 / 4.2, connect_s=2.2, sleep_ma=0.010),
+    ),
+    "development board": (
+        "an ESP32-DevKitC V4: 3.8 mA asleep, 43 awake, measured at its 5 V by others (hardware/boards/esp32_devkitc_v4.toml)",
+        Currents(sleep_ma=3.8, awake_ma=43.0),
     ),
 }
 
@@ -249,10 +302,12 @@ def meters(stations: Sequence[Station]) -> dict[str, Meter]:
     }
 
 
-def mah_per_day(found: dict[str, Meter], t_ms: int) -> dict[str, float]:
-    """Of each, at 3.3 V, over all of a run: floods, resets and talk in it. Siren and strobe are the 12 V battery's (`reserve_mah`)."""
+def mah_per_day(found: Mapping[str, Meter], t_ms: int, places: Sequence[fleet.Place]) -> dict[str, float]:
+    """Of each, at its loads' own rails, over all of a run: floods, resets and talk in it. Siren and strobe are not in it (`reserve_mah`)."""
+    described = {place.node: place.described for place in places}
     return {
-        node: round(sum(shares_mah(meter.use(t_ms), Currents()).values()), 2) for node, meter in sorted(found.items())
+        node: round(sum(priced_mah(meter.use(t_ms), prices_of(described[node]))), 2)
+        for node, meter in sorted(found.items())
     }
 
 

@@ -60,6 +60,7 @@ class Place:
     boots_ms: int
     psram: bool = False  # its board has a heap of megabytes
     number: int = 0  # in the order of the whole scenario, even when only a part of it runs
+    described: Described | None = None  # the file it is built from
 
     @property
     def levels_mm(self) -> tuple[int, int, int]:
@@ -77,7 +78,7 @@ def places(
     """Every station of the scenario; `copies` repeats them under further names with noise of their own."""
     find = levels or (lambda table: series(table, scenario.folder))
     sources = {name: find(table) for name, table in scenario.series.items()}
-    described_as = {table.station: _described(scenario, table.station) for table in scenario.stations}
+    described_as = {table.station: described(table.station, scenario.folder) for table in scenario.stations}
     waters = {"tide": surroundings.tide, "tank": surroundings.tank, "flood": surroundings.flood}
     found = []
     for table in scenario.stations:
@@ -90,15 +91,16 @@ def places(
             for copy in range(copies):
                 name = node if not copy else f"{node}x{copy}"
                 bits = noise.draw(noise.key(seed, name, "identity"), 0)
-                described = described_as[table.station]
-                compiled = _compiled(scenario, table, name, bits, described)
+                built = described_as[table.station]
+                compiled = _compiled(scenario, table, name, bits, built)
                 place = Place(
                     name,
                     river,
                     _true_height_mm(table, compiled),
                     compiled,
                     _boots_ms(bits),
-                    described is not None and bool(described.board["psram_kb"]),
+                    built is not None and bool(built.board["psram_kb"]),
+                    described=built,
                 )
                 if place.has_level and river is None:
                     raise InputError(
@@ -135,11 +137,11 @@ def _boots_ms(bits: int) -> int:
     return noise.below(bits >> 32, 60_000)
 
 
-def _described(scenario: Scenario, station: str) -> Described | None:
+def described(station: str, folder: str = "") -> Described | None:
     """A station of hardware/stations, or a file beside the scenario; None is the built-in river gauge."""
     if not station:
         return None
-    beside = Path(scenario.folder) / station
+    beside = Path(folder) / station
     return Described(read_table(STATIONS, beside if beside.is_file() else station, "station"))
 
 

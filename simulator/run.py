@@ -132,7 +132,7 @@ def one_part(
         wall_s = time.perf_counter() - begun
         made = dict(district.notes.made)
         bursts = district.bursts
-        mah = energy.mah_per_day(meters, district.moment.t)
+        mah = energy.mah_per_day(meters, district.moment.t, places)
         drained_ms, counts, broken, counted = (
             _watched_to_the_end(district, store, made, watch) if watch else _settled(district, store, made)
         )

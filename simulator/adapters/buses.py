@@ -40,6 +40,7 @@ class UART:
         self._fifo = bytearray()
         self._powered_ms = -1
         self._made_to_ms = -1
+        self._asked = False  # and no byte was read since
         self.opened = 0
 
     def open(self) -> None:
@@ -51,11 +52,17 @@ class UART:
 
     def close(self) -> None:
         self._powered_ms = -1
+        self._asked = False
         self._fifo.clear()
 
     @property
     def powered(self) -> bool:
         return self._powered_ms >= 0
+
+    @property
+    def busy(self) -> bool:
+        """The chip runs by itself, or owes an answer."""
+        return self._asked or getattr(self._chip, "running", False)
 
     def boot(self) -> None:
         """The station boots: its sensor has been without power."""
@@ -69,10 +76,11 @@ class UART:
         count = min(len(buffer), len(fifo))
         if count:
             buffer[:count] = fifo[:count]
-            del fifo[:count]
+            self.take(count)
         return count
 
     def write(self, data: bytes) -> None:
+        self._asked = True
         if self._hear is not None and self._powered_ms >= 0:
             self._receive()  # what came before the request is not an answer to it
             self._hear(self._moment.t, bytes(data))
@@ -85,6 +93,7 @@ class UART:
         return bytes(self._fifo)
 
     def take(self, count: int) -> None:
+        self._asked = self._asked and not count
         del self._fifo[:count]
 
     def _receive(self) -> None:
@@ -138,14 +147,22 @@ class I2C:
         self._held_ms = held_ms
         self._gone = gone
         self._swapped = swapped
+        self._asked: set[int] = set()  # who was written to and not read since
 
     def boot(self) -> None:
         """The bus remembers nothing."""
+        self._asked.clear()
+
+    def busy(self, address: int) -> bool:
+        """The chip runs by itself, or owes an answer."""
+        return address in self._asked or getattr(self._chips.get(address), "running", False)
 
     def write(self, address: int, data: bytes | bytearray | memoryview) -> None:
         self._chip(address).write(bytes(data))
+        self._asked.add(address)
 
     def read_into(self, address: int, buffer: bytearray | memoryview) -> None:
+        self._asked.discard(address)
         buffer[:] = self._chip(address).read(len(buffer))
 
     def _chip(self, address: int) -> I2CChip:
@@ -182,9 +199,11 @@ class OneWire:
         self._chips = chips
         self._cut_ms = cut_ms
         self._shorted_ms = shorted_ms
+        self.busy = False  # told to convert, and not read since
 
     def boot(self) -> None:
         """The bus remembers nothing."""
+        self.busy = False
 
     def reset(self) -> int:
         """1 when a chip answered. A line held low looks like an answer."""
@@ -193,11 +212,13 @@ class OneWire:
         return max([chip.reset() for chip in self._reached()], default=0)
 
     def write(self, byte: int) -> None:
+        self.busy = True
         if not within(self._moment.t, self._shorted_ms):
             for chip in self._reached():
                 chip.write(byte)
 
     def read(self) -> int:
+        self.busy = False
         if within(self._moment.t, self._shorted_ms):
             return 0
         value = 0xFF

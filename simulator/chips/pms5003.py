@@ -42,6 +42,11 @@ class PMS5003:
         self._state = _ACTIVE
         self._woke_ms = 0
 
+    @property
+    def running(self) -> bool:
+        """Fan and laser are on."""
+        return self._state != _ASLEEP
+
     def hear(self, t_ms: int, data: bytes) -> None:
         self._heard.append((t_ms, data))
 

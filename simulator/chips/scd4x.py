@@ -31,6 +31,11 @@ class SCD4x(Chip):
         self._busy_until_ms = 0
         self._answer = b""
 
+    @property
+    def running(self) -> bool:
+        """It measures by itself, whoever asks."""
+        return self._started_ms >= 0
+
     def power_on(self) -> None:
         self._started_ms = -1
         self._answer = b""

@@ -65,6 +65,11 @@ class SPS30:
         self._measures_ms = -1  # since then, -1 idle
         self._read_second = -1
 
+    @property
+    def running(self) -> bool:
+        """Fan and laser are on."""
+        return self._measures_ms >= 0
+
     def hear(self, t_ms: int, data: bytes) -> None:
         self._heard.append((t_ms, data))
 

@@ -4,17 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ingest import Ingest
-from gateway.store import SqliteStore
 from hardware import power, sites
 from hardware.compile import STATIONS, Station, shipped
 from hardware.shape import Source, read
-from simulator import energy, fleet, scenario
+from simulator import energy
 from simulator.errors import InputError
-from simulator.runtimes.host import HostBody
 from waspada import cli
-
-NEAR = 0.10
 
 
 def station(name: str = "river_gauge", *changes: tuple[str, str]) -> Station:
@@ -23,50 +18,6 @@ def station(name: str = "river_gauge", *changes: tuple[str, str]) -> Station:
         assert old in text
         text = text.replace(old, new, 1)
     return Station(Source(Path("drawn.toml"), text))
-
-
-def lived_mah(gauge: Station, profile: int, sample_s: int) -> float:
-    """A calm day lived through by the same station in the simulator, priced with the currents of its own parts."""
-    ranger = gauge.fittings.sensors[0].part
-    assert ranger
-    currents = energy.Currents(
-        sleep_ma=gauge.board["asleep_ua"] / 1000, awake_ma=gauge.board["awake_ua"] / 1000, sensor_ma=ranger["awake_ua"] / 1000
-    )  # fmt: skip
-    use = energy.calm_day(sample_s) if profile else always_on()
-    return sum(energy.shares_mah(use, currents).values())
-
-
-def always_on() -> energy.Use:
-    whole = scenario.load("first_light")
-    settings = {"power.profile": 0, "rise.limit": 0, "level.alert": 9000, "level.warning": 9500, "level.danger": 9900}
-    table = energy.replace_struct(whole.stations[0], nodes=["dr01"], scale_milli=[1000], lag_s=[0], settings=settings)
-    calm = energy.replace_struct(whole, hours=26, stations=[table], outages=[], resets=[], spans=[])
-    store = SqliteStore(":memory:")
-    try:
-        places = fleet.places(calm, calm.seed)
-        district = fleet.District(calm, calm.seed, places, lambda _: HostBody(), Ingest(store))
-        meter = energy.Meter(district.stations[0])
-        district.agenda.run(2 * 3_600_000)
-        before = meter.use(district.moment.t)
-        district.agenda.run(calm.span_ms)
-        return meter.use(district.moment.t).since(before)
-    finally:
-        store.close()
-
-
-@pytest.mark.parametrize(("profile", "sample_s"), [(0, 60), (1, 60), (1, 300), (1, 900), (1, 3600)])
-def test_the_simulator_says_the_same_within_a_tenth_from_what_happened(profile: int, sample_s: int) -> None:
-    gauge = station()
-    told = power.Day(gauge, profile, interval_s=sample_s).load_mah
-    lived = lived_mah(gauge, profile, sample_s)
-    assert abs(told - lived) <= NEAR * lived, f"{told:.2f} mAh a day from the table, {lived:.2f} from events"
-
-
-def test_a_forgotten_boot_is_further_off_than_a_tenth(monkeypatch: pytest.MonkeyPatch) -> None:
-    figures = {**power.figures(), "times": {**power.figures()["times"], "boot_ms": 0}}
-    monkeypatch.setattr(power, "figures", lambda: figures)
-    lived = lived_mah(station(), 1, 60)
-    assert abs(power.Day(station(), 1).load_mah - lived) > NEAR * lived
 
 
 def test_the_published_day_of_hourly_reports_is_in_the_table() -> None:
