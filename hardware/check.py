@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from hardware import rules_lines, rules_pins, rules_power
+from hardware import rules_level, rules_lines, rules_loads, rules_pins, rules_power
 from hardware.compile import STATIONS, Station
 from hardware.harness import demand
 from hardware.rule import ERROR, Finding, of_an_error
 from hardware.shape import RuleError, Source, read
 from simulator.errors import InputError
 
-ALL = (*rules_pins.ALL, *rules_lines.ALL, *rules_power.ALL)
+ALL = (*rules_pins.ALL, *rules_lines.ALL, *rules_power.ALL, *rules_level.ALL, *rules_loads.ALL)
 
 
 class Unusable(InputError):

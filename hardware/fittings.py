@@ -23,7 +23,13 @@ TABLES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "panels": _COUNT,
         "batteries": _COUNT,
     },
-    "mount": {"part": {**_PART, "required": True}},
+    "mount": {
+        "part": {**_PART, "required": True},
+        "clear_mm": {
+            "low": 0,
+            "high": 100_000,
+        },  # as measured there: from below the sensor to the nearest that is no water
+    },
     "array": {
         "module": {**_PART, "required": True},
         "in_series": {"low": 1, "high": 40, "required": True},
@@ -104,6 +110,7 @@ class Fittings:
             )
         mount = given.get("mount")
         self.mount = one(source, ("mount", "part"), "mounts", mount["part"]) if mount else None
+        self.clear_mm: int | None = mount.get("clear_mm") if mount else None
         array = given.get("array")
         self.module = one(source, ("array", "module"), "supplies", array["module"], "panel") if array else None
         self.in_series: int = array["in_series"] if array else 1

@@ -61,7 +61,8 @@ KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType({
         "divider": {"top_ohm": _OHM, "bottom_ohm": _OHM},
         "shifter": {"low_mv": _RANGE, "high_mv": _RANGE},
         "rs485": {"supply_mv": _RANGE, "unit_milli": {"low": 1, "high": 4000, "required": True}, "terminates": {"flag": True, "required": True}, **_CURRENTS},
-        "switch": {"supply_mv": _RANGE, "max_ma": _MA, "on_at_mv": _MV, "off_at_mv": _MV, "pull_down_ohm": {"low": 0, "high": 10_000_000, "required": True}},
+        "switch": {"supply_mv": _RANGE, "max_ma": _MA, "on_at_mv": _MV, "off_at_mv": _MV, "pull_down_ohm": {"low": 0, "high": 10_000_000, "required": True},
+                   "side": {"choices": ["high", "low"], "required": True}},  # which of its load's wires it cuts: plus or ground
         "resistor": {"ohm": _OHM},
     },
     "supplies": {
@@ -69,7 +70,8 @@ KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType({
                   "voc_ppm": {"low": -6000, "high": -1000, "required": True}, "gamma_ppm": {"low": -6000, "high": -1000, "required": True}},
         "charger": {"input_max_mv": _MV, "output_mv": _MV, "max_ma": _MA, "own_ua": _UA, "efficiency_percent": {"low": 30, "high": 100, "required": True}},
         "battery": {"chemistry": {"choices": ["lifepo4", "li-ion", "lead-acid"], "required": True}, "empty_mv": _MV, "nominal_mv": _MV, "full_mv": _MV,
-                    "mah": {"low": 100, "high": 1_000_000, "required": True}, "max_ma": _MA},
+                    "mah": {"low": 100, "high": 1_000_000, "required": True}, "max_ma": _MA,
+                    "cold_cut_off": {"flag": True}},  # its protection refuses charge in frost
         "regulator": {"input_mv": _RANGE, "output_mv": _MV, "max_ma": _MA, "own_ua": _UA, "efficiency_percent": {"low": 30, "high": 100, "required": True}},
     },
     "mounts": {"mount": {"place": {"choices": ["bridge", "wall", "manhole", "lamp_post", "pv_pole", "quay", "tank", "roof"], "required": True},

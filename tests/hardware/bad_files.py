@@ -21,6 +21,12 @@ MANY = "".join(
 )
 SERIES = ("in_series = 1", "in_series = 8")
 COLD = ("coldest_c = -8", "coldest_c = -30")
+SET = "[settings]\n"
+LTE = '[pins.uart2]\nkind = "uart"\nrx = 18\ntx = 19\nbaud = 115200\npower = 13\n\n[lte]\nuart = "uart2"\n\n[site]'
+LOOP = (
+    'driver = "current_loop"\nbus = "i2c0"\npart = "ads1115_module"\nrail = "3V3"\nprobe = "transmitter_4_20"\nprobe_rail = "battery"\n'
+    'gives = "level"\ninput = "0"\naddress = 0x49\nrange_mv = 6144\nshunt_mohm = 250000\nat_20ma_mm = 5000\n\n[[sensors]]\ndriver = "ads1115"\n'
+)
 # rule -> (shipped station, what is replaced)
 BAD = {
     "pin-absent": ("river_gauge", [("pin = 26", "pin = 20")]),
@@ -50,20 +56,34 @@ BAD = {
     "i2c-speed": ("weather_pole", [("scl = 9\nkhz = 100", "scl = 9\nkhz = 400")]),
     "i2c-capacitance": ("radar_gauge", [('[fit.i2c0]\nrail = "3V3"\ncable_cm = 20', '[fit.i2c0]\nrail = "3V3"\npull_up_ohm = 2200\ncable_cm = 500')]),
     "rs485-transceiver": ("radar_gauge", [('through = ["rs485_auto_3v3"]\n', "")]),
-    "rs485-load": ("tide_gauge", [("\n[care]", MANY + "\n[care]"), ('part = "conductivity_modbus"', 'part = "heavy_modbus"')]),
+    "rs485-load": ("tide_gauge", [("\n[care]", MANY + "\n[care]"), ('part = "conductivity_modbus"', 'part = "heavy_modbus"'), ('panel = "panel_50w"\n', "")]),
     "rs485-termination": ("tide_gauge", [("terminated = true\n", "")]),
     "supply-voltage": ("radar_gauge", [('part = "radar_kwl801b"\nrail = "battery"', 'part = "radar_kwl801b"\nrail = "5V"')]),
     "supply-current": ("air_station", [('regulator = "buck_5v_2a"', 'regulator = "buck_5v_small"')]),
-    "battery-current": ("river_gauge", [('battery = "lfp_6ah"\nbatteries = 2', 'battery = "lfp_small"')]),
-    "charger-voltage": ("river_gauge", [("coldest_c = 20", "coldest_c = -60"), ('panel = "panel_20w"', 'panel = "panel_50w"')]),
+    "battery-current": ("river_gauge", [('battery = "lfp_6ah"\nbatteries = 2', 'battery = "lfp_small"'), ('panel = "panel_20w"\n', "")]),
+    "charger-voltage": ("river_gauge", [('panel = "panel_20w"', 'panel = "panel_high"')]),
     "charger-current": ("river_gauge", [('panel = "panel_20w"', 'panel = "panel_20w"\npanels = 4')]),
     "logic-level": ("river_gauge", [('through = ["divider_1k_2k"]\n', "")]),
-    "ina226-voltage": ("pv_monitor", [COLD]),
+    "ina226-voltage": ("pv_monitor", [COLD, ('"charger_mppt_4a"', '"charger_mppt_10a"')]),
     "ina226-common-mode": ("pv_monitor", [SERIES]),
     "ina226-shunt": ("pv_monitor", [("shunt_uohm = 5000", "shunt_uohm = 10000")]),
     "adc-range": ("river_gauge", [('panel = "panel_20w"\ncharger = "charger_mppt_4a"\n', "")]),
     "divider-ratio": ("river_gauge", [("ratio_milli = 5700", "ratio_milli = 6600")]),
     "autonomy": ("river_gauge", [("batteries = 2", "batteries = 1")]),
+    "level-reach": ("river_gauge", [('"1.500 m"', '"4.480 m"')]),
+    "low-water": ("river_gauge", [('"4.500 m"', '"4.501 m"')]),
+    "level-burst": ("radar_gauge", [("warm_up_ms = 1500", "warm_up_ms = 1701")]),
+    "warm-up": ("radar_gauge", [("warm_up_ms = 1500", "warm_up_ms = 1499")]),
+    "rise-window": ("river_gauge", [(SET, f'{SET}"sample.interval" = "451 s"\n')]),
+    "beam-clear": ("tide_gauge", [('part = "quay_arm"', 'part = "quay_arm"\nclear_mm = 100')]),
+    "beam-tilt": ("tide_gauge", [("tilt = 50", "tilt = 61")]),
+    "silent-siren": ("river_gauge", [(SET, f'{SET}"siren.from" = "4"\n')]),
+    "output-load": ("storage_tank", [('part = "valve_12v"', 'part = "strobe_2w"')]),
+    "switch-side": ("radar_gauge", [('switch = "high_side_12v"', 'switch = "mosfet_low_side"')]),
+    "loop-voltage": ("storage_tank", [('driver = "ads1115"\n', LOOP), (SET, f'{SET}"sensor.height" = "0 m"\n')]),
+    "battery-low": ("river_gauge", [(SET, f'{SET}"battery.low" = "11 V"\n')]),
+    "cold-charge": ("river_gauge", [("coldest_c = 20", "coldest_c = -1")]),
+    "modem-current": ("river_gauge", [("board =", 'access = "lte"\nboard ='), ("[site]", LTE), ('"lfp_6ah"', '"lfp_20ah"')]),
     "battery-divider": ("river_gauge", [("divider_470k_100k", "divider_47k_10k")]),
 }  # fmt: skip
 

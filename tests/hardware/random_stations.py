@@ -14,6 +14,7 @@ I2C = {
     "ina226": ("ina226_module", 'gives = ["charger_voltage", "charger_current", ""]\nshunt_uohm = 5000', (0x40, 0x44, 0x50)),
 }  # fmt: skip
 LEVELS = {"a02yyuw": "a02yyuw", "maxbotix": "mb7383"}
+LOADS = {"siren": "siren_12w", "strobe": "strobe_2w"}
 RAILS = ("3V3", "5V", "battery")
 
 
@@ -139,16 +140,22 @@ def _built_of(sheet, outputs, level, chips, rain, switched):
     regulator = sheet.one("buck_5v_4a", ["buck_5v_2a"])
     charger = sheet.one("charger_mppt_4a", [None, "charger_mppt_10a"])
     panel = sheet.one("panel_20w", ["panel_100w", "module_60cell"]) if charger or sheet.odd() else None
-    sheet.table("supply", panel=panel, charger=charger, battery="lfp_6ah", regulator=regulator)
+    sheet.table("supply", panel=panel, charger=charger, battery="lfp_20ah", batteries=4, regulator=regulator)
     for name in outputs:
         down, switch = sheet.one(10000, [None, 100000]), sheet.one("mosfet_low_side", [None, "load_switch_5v"])
         sheet.table(
-            f"fit.{name}", part="siren_12w", rail=sheet.one("battery", RAILS), switch=switch, pull_down_ohm=down
+            f"fit.{name}",
+            part=sheet.one(LOADS[name], sorted(set(LOADS.values()))),
+            rail=sheet.one("battery", RAILS),
+            switch=switch,
+            pull_down_ohm=down,
         )
     sheet.table("fit.adc1", through=[sheet.one("divider_470k_100k", ["divider_47k_10k", "divider_1k_2k"])])
     if level:
         through = [sheet.one("divider_1k_2k", ["shifter_bss138", "rs485_auto_3v3"])] if level == "a02yyuw" else []
-        sheet.table("fit.uart1", through=through, switch="load_switch_5v" if switched else None, cable_cm=sheet.one(100, [2000]))
+        sheet.table(
+            "fit.uart1", through=through, switch="load_switch_5v" if switched else None, cable_cm=sheet.one(100, [2000])
+        )
     if chips:
         ups = sheet.one(4700 if len(chips) < 3 else None, [None, 1000, 100000])
         sheet.table("fit.i2c0", rail=sheet.one("3V3", RAILS), pull_up_ohm=ups, cable_cm=sheet.one(20, [500]))

@@ -10,7 +10,11 @@ from hardware.parts import Part
 WEAK = {
     "circuits": (("tiny_switch", "mosfet_low_side", {"max_ma": 500}),),
     "sensors": (("heavy_modbus", "conductivity_modbus", {"unit_milli": 20_000}),),
-    "supplies": (("buck_5v_small", "buck_5v_2a", {"max_ma": 500}), ("lfp_small", "lfp_6ah", {"max_ma": 2000})),
+    "supplies": (
+        ("buck_5v_small", "buck_5v_2a", {"max_ma": 500}),
+        ("lfp_small", "lfp_6ah", {"max_ma": 2000}),
+        ("panel_high", "panel_20w", {"voc_mv": 25_100}),
+    ),
 }
 
 
