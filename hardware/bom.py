@@ -19,7 +19,7 @@ FLOODNET = "https://github.com/floodnet-nyc/flood-sensor"  # README, How to buil
 HEAD = ("part", "count", "unit", "name", "usd_each", "usd", "priced", "sources", "datasheet", "where", "assumed")
 _PER = {"station": "pcs", "box_s": "pcs", "box_l": "pcs", "cable": "pcs", "long": "pcs", "metre": "m", "metre_1_5": "m",
         "fuses": "pcs", "each": "pcs", "lte": "pcs", "lan": "pcs"}  # fmt: skip
-_SMALL_MAH, _LONG_CM, _FUSES_A_BLOCK = 12_000, 1000, 6  # two blocks of 6 Ah
+SMALL_MAH, _LONG_CM, _FUSES_A_BLOCK = 12_000, 1000, 6  # two blocks of 6 Ah
 
 
 class Row(NamedTuple):
@@ -143,7 +143,7 @@ def _many(station: Station, cables: Mapping[str, tuple[int, str, int]]) -> dict[
             metres["metre" if float(square) < 1.5 else "metre_1_5"] += cm / 100
     access = station.access.get("access", "wifi")
     return {
-        "station": 1, "box_s": mah <= _SMALL_MAH, "box_l": mah > _SMALL_MAH, "cable": len(cables), **metres,
+        "station": 1, "box_s": mah <= SMALL_MAH, "box_l": mah > SMALL_MAH, "cable": len(cables), **metres,
         "long": sum(cm >= _LONG_CM for cm, _, _ in cables.values()), "fuses": math.ceil((len(copper.fuses(station)) - 1) / _FUSES_A_BLOCK),
         "lte": access == "lte", "lan": access == "lan",
     }  # fmt: skip

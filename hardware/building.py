@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from hardware.bench import meter_rows
 from hardware.bom import Bom
 from hardware.compile import Station
 from hardware.power import budget, setting
@@ -22,7 +23,12 @@ def sections(station: Station) -> list[str]:
         harness, bom = Harness(station), Bom(station)
     except InputError as error:
         return ["## To build it", "", f"Not to be built from this file yet: {str(error).split(': ', 1)[-1]}.", ""]
-    return [*_wiring(harness), *_place(station), *_bom(bom), *_power(station)]
+    return [*_wiring(harness), *_board(station), *_place(station), *_bom(bom), *_power(station)]
+
+
+def _board(station: Station) -> list[str]:
+    about = station.board.get("about")
+    return [f"The board, {station.board['name']}: {about}", ""] if about else []
 
 
 def _wiring(harness: Harness) -> list[str]:
@@ -34,6 +40,14 @@ def _wiring(harness: Harness) -> list[str]:
         *rows_of(PIN_HEAD, harness.pin_rows()), "",
         "Wires, as the drawing numbers them; those that end at one sensor go there in one cable. What is `in the box` has no length in the file:", "",
         *rows_of(CABLE_HEAD, harness.cable_rows()), "",
+    ]  # fmt: skip
+
+
+def _meter(station: Station) -> list[str]:
+    return [
+        "## What a multimeter must show", "",
+        "In this order, as [river gauge, step by step](../build/first_station.md) has it; a line that does not fit is found before the next is begun.", "",
+        *meter_rows(station), "",
     ]  # fmt: skip
 
 

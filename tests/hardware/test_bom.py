@@ -123,8 +123,9 @@ def test_each_cable_that_leaves_the_box_has_its_gland_and_its_metres(name: str) 
 
 def test_a_battery_has_a_box_that_it_fits_into() -> None:
     for name in shipped():
-        many = {row.part: row.many for row in Bom(load(name)).rows}
-        large = any(part == "lfp_20ah" for part in many)
+        bom = Bom(load(name))
+        many, fittings = {row.part: row.many for row in bom.rows}, bom.net.station.fittings
+        large = fittings.supply["battery"]["mah"] * fittings.batteries > 12_000
         assert ("enclosure_large" in many, "enclosure_small" in many) == (large, not large)
 
 
