@@ -127,6 +127,7 @@ class Day:
     def _board(self) -> None:
         station, board = self.station, self.station.board
         radio = figures()[station.access.get("access", "wifi")]
+        self._add("modem", "5V", radio.get("on_ua", 0) * DAY_S)
         if not self.profile:
             self._add("board", "5V", board["asleep_ua"] * DAY_S)
             self._add("link", "5V", radio["link_ua"] * DAY_S)

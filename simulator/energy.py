@@ -43,6 +43,7 @@ class Currents:
     awake_ma: float = 38.0
     connect_mc: float = 300.0
     connect_s: float = 4.2
+    modem_ma: float = 0.0
     handshake_s: float = 2.0
     sensor_ma: float = 8.0
     tip_s: float = 0.45
@@ -62,6 +63,7 @@ SOURCES = {
     "awake_ma": "measured by others on an ESP32-S module, radio off; Espressif's data sheet has 27 to 44 at 160 MHz",
     "connect_mc": "published: one Wi-Fi connect and publish, the boot in it",
     "connect_s": "published: one Wi-Fi connect and publish",
+    "modem_ma": "measured by others, with LTE: a LilyGO T-A7670, the chip asleep and its modem on (Xinyuan-LilyGO/LilyGo-Modem-Series, issue 18)",
     "handshake_s": "key arithmetic of TLS 1.2 with a client's certificate, about 2 s on an emulated ESP32; at the published session's mean current (assumed)",
     "sensor_ma": "the ranger's data sheet, average current (hardware/parts/sensors.toml, a02yyuw)",
     "tip_s": "assumed: 300 ms of boot, the contact's closing waited for, asleep again",
@@ -72,6 +74,15 @@ SOURCES = {
     "efficiency": "assumed: a step-down converter from the battery to 5 V at these loads; from there on the boards' 3.3 V regulators are linear",
 }
 assert set(SOURCES) == {field.name for field in fields(Currents)}
+# Where it is not Wi-Fi: a modem on top day and night, and what the link takes beside it.
+LINKS: Mapping[str, Mapping[str, float]] = {
+    "wifi": {},
+    "lte": {"modem_ma": 66.0, "connect_mc": 8.0 * 44, "connect_s": 8.0},  # assumed: dialling and PPP, the chip awake
+    "lan": {
+        "connect_mc": 5.0 * 189,
+        "connect_s": 5.0,
+    },  # an Olimex ESP32-POE, link less sleep: 1.525 W less 0.579, at 5 V; 5 s assumed
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,8 @@ def prices_of(described: Described | None) -> Prices:
     if described is None:
         return Prices()
     board, supply = described.board, described.fittings.supply
-    currents = Currents(sleep_ma=board["asleep_ua"] / 1000, awake_ma=board["awake_ua"] / 1000)
+    link = LINKS[described.access.get("access", "wifi")]
+    currents = Currents(sleep_ma=board["asleep_ua"] / 1000, awake_ma=board["awake_ua"] / 1000, **link)
     if supply:
         own_ua = sum(supply[name]["own_ua"] for name in ("charger", "regulator") if name in supply)
         currents = replace(currents, own_ma=own_ua / 1000, efficiency=supply["regulator"]["efficiency_percent"] / 100)
@@ -148,6 +160,7 @@ def shares_mah(use: Use, currents: Currents, *, boot_ms: int = BOOT_MS) -> dict[
         "tls": use.sessions * c.handshake_s * c.radio_ma,
         "radio": seconds["radio"] * c.radio_ma,
         "tips": seconds["tips"] * c.awake_ma,
+        "modem": use.span_ms / 1000 * c.modem_ma,
     }
     return {name: _a_day(mc, use) for name, mc in charges.items()}
 
