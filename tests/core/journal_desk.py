@@ -46,3 +46,15 @@ def damage(storage, which, at):
     data = bytearray(storage.files[name])
     data[at] ^= 4
     storage.files[name] = bytes(data)
+
+
+class SeqBeforeAppend(journal.Log):
+    """Wrong on purpose: a record that could not be written has used up its number."""
+
+    def append(self, flags, seconds, ms, points, text=b""):
+        number = self.seq
+        try:
+            return super().append(flags, seconds, ms, points, text)
+        except OSError:
+            self.seq = number + 1
+            raise

@@ -24,7 +24,7 @@ from node.core import measurements as M
 from tests import vm64
 from tests.core import failing_storage
 from tests.core.failing_storage import Storage
-from tests.core.journal_desk import RECORD, SEGMENT, a_log, everything, keys_of, walk
+from tests.core.journal_desk import RECORD, SEGMENT, SeqBeforeAppend, a_log, everything, keys_of, walk
 
 LIMIT = 4  # segments
 POINTS = st.lists(
@@ -235,16 +235,6 @@ TestJournalAgainstAList.settings = settings(max_examples=300, stateful_step_coun
 
 
 # Planted faults: each must be found by the same machine.
-
-
-class SeqBeforeAppend(journal.Log):
-    def append(self, flags, seconds, ms, points, text=b""):
-        number = self.seq
-        try:
-            return super().append(flags, seconds, ms, points, text)
-        except OSError:
-            self.seq = number + 1
-            raise
 
 
 class OverATornTail(journal.Log):

@@ -14,6 +14,7 @@ from node.core import measurements as M
 from node.core import settings as S
 from node.esp32 import storage
 from simulator.runtimes.ram_flash import BLOCK, ERASED
+from tests.core.journal_desk import SeqBeforeAppend, walk
 from tests.power.cut_flash import BLOCKS, Flash
 
 SEGMENT = 104  # bytes: four readings, or an event with a text
@@ -225,14 +226,9 @@ def live(flash, station_class):
 
 def found(log):
     """(key, prev, record) of all that can be read."""
-    cursor = journal.Cursor(log)
-    while True:
-        at = cursor.peek()
-        if not at:
-            return
+    for at in walk(log):
         flags, seq, seconds, ms, points = journal.points_of(at[3])
         yield (at[0], seq), (at[1], at[2]), (flags & journal.DATED, seconds, ms, tuple(points), journal.text_of(at[3]))
-        cursor.advance(at[3])
 
 
 def check(station):
@@ -469,16 +465,7 @@ def freed_newest_first():
 
 
 def seq_goes_on_after_an_error():
-    class Wrong(journal.Log):
-        def append(self, flags, seconds, ms, points, text=b""):
-            number = self.seq
-            try:
-                return super().append(flags, seconds, ms, points, text)
-            except OSError:
-                self.seq = number + 1
-                raise
-
-    return with_log(Wrong)
+    return with_log(SeqBeforeAppend)
 
 
 def old_copies_removed_first():
