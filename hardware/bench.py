@@ -38,8 +38,8 @@ def _rows(net: Net) -> Iterator[tuple[str, str, str]]:
     station = net.station
     low, high = battery_mv(station)
     nominal = station.fittings.supply["battery"]["nominal_mv"]
-    yield from _dark(net)
     yield from _alone(station)
+    yield from _dark(net)
     fed = f"{nominal / 1000:.1f} V at the rail, board out"
     least, most = station.board["supply_mv"]
     yield fed, "board's socket: 5V to GND", f"5.00 V (the board takes {least / 1000:g} to {most / 1000:g})"
@@ -51,6 +51,8 @@ def _rows(net: Net) -> Iterator[tuple[str, str, str]]:
     for name, fit in station.fittings.fits.items():
         if fit.part and fit.switch:
             yield fed, f"{name}: both its terminals", "0.0 V, and nothing sounds, shines or opens"
+        elif fit.switch:
+            yield fed, f"{name}: V+ to GND of its sensor", "0.0 V: switched off while nobody asks"
     yield (
         f"{low / 1000:.1f} V, then {high / 1000:.1f} V at the rail, board out",
         "board's socket: 5V to GND",
