@@ -42,12 +42,18 @@ def output_pull_down(station: Station) -> Iterator[Finding]:
             whose = f"the {ups[0]} Ohm with which the board pulls it up" if ups else "the chip's pull-up"
             said = f"{name} on {pin}: {down:.0f} Ohm against {whose} leave {fit.switch.id} on"
             yield finding(station.source, "output-pull-down", trail, said, (pin,))
+        elif CHIP_MV * 1000 / down > _bare_ua(station, pin):
+            said = f"{name} on {pin}: {down:.0f} Ohm take {CHIP_MV / down:.0f} mA of the pin, which then gives no full level"
+            yield finding(station.source, "output-pull-down", trail, said, (pin,))
+
+
+def _bare_ua(station: Station, pin: int) -> int:
+    return _WEAK_UA if pin in chips()[station.board["chip"]]["weak"] else _BARE_UA
 
 
 def output_driver(station: Station) -> Iterator[Finding]:
     for name, pin, fit in outputs(station):
-        bare = _WEAK_UA if pin in chips()[station.board["chip"]]["weak"] else _BARE_UA
-        if fit.part and not fit.switch and (fit.part["peak_ua"] > bare or fit.rail != "3V3"):
+        if fit.part and not fit.switch and (fit.part["peak_ua"] > _bare_ua(station, pin) or fit.rail != "3V3"):
             said = f"{fit.part.id} of {fit.part['awake_ua'] // 1000} mA on {fit.rail} hangs on the bare pin {pin}"
             yield finding(station.source, "output-driver", ("fit", name), said, (pin,))
 
@@ -89,6 +95,12 @@ def without_psram(station: Station) -> Iterator[Finding]:
         yield finding(station.source, "psram-tls", ("board",), f"{station.board['name']} has no PSRAM")
 
 
+def modem_asleep(station: Station) -> Iterator[Finding]:
+    if station.access.get("access") == "lte" and sleeps(station):
+        said = "power.profile is 1, and its modem stays on the network"
+        yield finding(station.source, "modem-asleep", ("settings", "power.profile"), said)
+
+
 ALL = (
     boot_glitch,
     output_pull_down,
@@ -97,4 +109,5 @@ ALL = (
     contact_pull_up,
     onewire_pull_up,
     without_psram,
+    modem_asleep,
 )
