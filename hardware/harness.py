@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hardware.compile import Station
+from hardware.compile import CONVERTERS, Station
 from hardware.fittings import Fitted, Fitting
 from hardware.parts import Part
 from hardware.shape import Trail
@@ -34,6 +34,7 @@ def demand(station: Station) -> None:
             source.refuse((name,), f"the file lacks [{name}]; it has {_example(name)}")
     for i, (sensor, fitted) in enumerate(zip(station.sensors, fittings.sensors, strict=True)):
         _demand_sensor(station, i, sensor, fitted)
+    _demand_one_chip(station)
     for name, row in station.source.values["pins"].items():
         if row["kind"] == "output":
             for key in ("part", "rail"):
@@ -75,6 +76,20 @@ def _demand_sensor(station: Station, i: int, sensor: dict[str, Any], fitted: Fit
         source.refuse(
             ("array",), "the file lacks [array]: the module that its INA226 watch, and how many are in series"
         )
+
+
+def _demand_one_chip(station: Station) -> None:
+    """Sensors on one converter are one part on one rail."""
+    first: dict[tuple[str, int], int] = {}
+    for i, sensor in enumerate(station.sensors):
+        fitted = station.fittings.sensors[i]
+        if fitted.part and sensor["driver"] in CONVERTERS:
+            address = sensor.get("address") or fitted.part["addresses"][0]
+            k = first.setdefault((sensor["bus"], address), i)
+            other = station.fittings.sensors[k]
+            if other.part and (other.part.id, other.rail) != (fitted.part.id, fitted.rail):
+                said = f"sensors[{i + 1}] is at the address of sensors[{k + 1}], so both are one chip: give them the same part and rail"
+                station.source.refuse(("sensors", i, "part"), said)
 
 
 def _example(key: str) -> str:

@@ -22,6 +22,11 @@ _SQUARES = (
 )  # up to so many uA: mm2; 4 is a PV module's own cable
 
 
+def square_mm2(ua: int) -> str:
+    """The core for this current."""
+    return next(square for most, square in _SQUARES if ua <= most)
+
+
 @dataclass
 class Block:
     """Something with terminals. `pins` in order of first use."""
@@ -87,7 +92,7 @@ class Net:
         return self.block(name, part.name, part.id, *notes)
 
     def wire(self, source: tuple[str, str], target: tuple[str, str], sign: str, cm: int = 0, ua: int = 0) -> None:
-        self._join(source, target, sign, cm, next(square for most, square in _SQUARES if ua <= most))
+        self._join(source, target, sign, cm, square_mm2(ua))
 
     def _join(self, source: tuple[str, str], target: tuple[str, str], sign: str, cm: int, square: str) -> None:
         for name, pin in (source, target):

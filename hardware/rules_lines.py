@@ -19,6 +19,8 @@ _CHIP_PF = 10
 _PF_A_CM = 1
 _UNIT_LOADS_MILLI = 32_000
 _SHORT_CM = 1000
+_LONG_CM = {True: 100_000, False: 10_000}  # up to 19200 baud, above
+_SLOW_BAUD = 19_200
 _KHZ = 100
 _GATE_MV = CHIP_MV * 8 // 10  # a pin's 1 under load
 
@@ -128,6 +130,10 @@ def rs485(station: Station) -> Iterator[Finding]:
         if load > _UNIT_LOADS_MILLI:
             said = f"{name} carries {load / 1000:g} unit loads"
             yield finding(source, "rs485-load", ("fit", name), said, pins)
+        baud = row.get("baud", 9600)
+        if speaking and fit.cable_cm > _LONG_CM[baud <= _SLOW_BAUD]:
+            said = f"{name} has {fit.cable_cm / 100:g} m of cable at {baud} baud, and {_LONG_CM[baud <= _SLOW_BAUD] / 100:g} m are the most"
+            yield finding(source, "rs485-length", ("fit", name, "cable_cm"), said, pins)
         ends = sum(part["terminates"] for part in transceivers) + fit.terminated
         if speaking and fit.cable_cm > _SHORT_CM and ends < 2:
             said = f"{name} has {fit.cable_cm} cm of cable and 120 Ohm at {ends} of its two ends"

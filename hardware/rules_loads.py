@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from hardware import copper
 from hardware.compile import Station
-from hardware.harness import battery_mv, on_bus, outputs, rail_mv
+from hardware.harness import battery_mv, loads, on_bus, outputs, rail_mv
+from hardware.net import Wire, square_mm2
 from hardware.rule import Finding, finding
 from hardware.rules_level import setting
 
@@ -55,6 +57,21 @@ def loop_voltage(station: Station) -> Iterator[Finding]:
                 yield finding(station.source, "loop-voltage", trail, said)
 
 
+def cable_drop(station: Station) -> Iterator[Finding]:
+    """At the end of each load's cable, with the battery empty and the load's most."""
+    for load in loads(station):
+        cm = station.fittings.fit(load.name).cable_cm
+        least, ua = load.part["supply_mv"][0], load.part["peak_ua"]
+        rail = rail_mv(station, load.rail)[0]
+        if load.part.kind == "rs485" or rail < least:
+            continue
+        square = square_mm2(ua)
+        left = rail - copper.drop_mv(Wire(("", ""), ("", ""), "+", cm, square), ua)
+        if left < least:
+            said = f"{load.part.id} at the end of {cm / 100:g} m of {square} mm2 gets {left} mV at {ua // 1000} mA, and takes {least}"
+            yield finding(station.source, "cable-drop", ("fit", load.name, "cable_cm"), said)
+
+
 def battery_low(station: Station) -> Iterator[Finding]:
     empty, full = battery_mv(station)
     low = setting(station, "battery.low")
@@ -78,4 +95,4 @@ def modem_current(station: Station) -> Iterator[Finding]:
         yield finding(station.source, "modem-current", ("access",), said)
 
 
-ALL = (output_load, switch_side, loop_voltage, battery_low, cold_charge, modem_current)
+ALL = (output_load, switch_side, loop_voltage, cable_drop, battery_low, cold_charge, modem_current)

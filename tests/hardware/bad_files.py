@@ -83,7 +83,7 @@ BAD = {
     "switch-side": ("radar_gauge", [('switch = "high_side_12v"', 'switch = "mosfet_low_side"')]),
     "loop-voltage": ("storage_tank", [('driver = "ads1115"\n', LOOP), (SET, f'{SET}"sensor.height" = "0 m"\n')]),
     "cable-drop": ("river_gauge", [(f"{SIREN_FIT}cable_cm = 300", f"{SIREN_FIT}cable_cm = 2200")]),
-    "rs485-length": ("tide_gauge", [("cable_cm = 1500", "cable_cm = 100001")]),
+    "rs485-length": ("tide_gauge", [("tx = 23\nbaud = 9600", "tx = 23\nbaud = 115200"), ("cable_cm = 1500", "cable_cm = 10001")]),
     "battery-low": ("river_gauge", [(SET, f'{SET}"battery.low" = "11 V"\n')]),
     "cold-charge": ("river_gauge", [("coldest_c = 20", "coldest_c = -1")]),
     "modem-current": ("river_gauge", [("board =", 'access = "lte"\nboard ='), ("[site]", LTE), ('"lfp_6ah"', '"lfp_20ah"')]),
