@@ -19,6 +19,7 @@ MANY = "".join(
     f'registers = [{{ register = 0, gives = "conductivity:{i + 2}" }}]\n'
     for i in range(15)
 )
+PHY = '[lan]\nmdc = 23\nmdio = 18\nphy_type = "lan8720"\nphy_addr = 1\n[site]'
 SERIES = ("in_series = 1", "in_series = 8")
 COLD = ("coldest_c = -8", "coldest_c = -30")
 SET = "[settings]\n"
@@ -35,7 +36,7 @@ BAD = {
     "strapping-pin": ("river_gauge", [("pin = 26", "pin = 12")]),
     "console-pin": ("river_gauge", [("pin = 26", "pin = 3")]),
     "board-pin": ("weather_pole", [("pin = 42", "pin = 48")]),
-    "lan-pins": ("river_gauge", [("batteries = 2", "batteries = 4"), ("board =", 'access = "lan"\nboard ='), ("[site]", '[lan]\nmdc = 23\nmdio = 18\nphy_type = "lan8720"\nphy_addr = 1\n[site]')]),
+    "lan-pins": ("river_gauge", [("batteries = 2", "batteries = 4"), ("board =", 'access = "lan"\nboard ='), ("[site]", PHY)]),
     "modem-pin": ("river_gauge", [*ON_LILYGO, ("pin = 22", "pin = 26")]),
     "modem-asleep": ("river_gauge_lte", [('"sensor.height"', '"power.profile" = "1"\n"sensor.height"')]),
     "input-only-pin": ("river_gauge", [("pin = 26", "pin = 35")]),
