@@ -23,7 +23,7 @@ def sections(station: Station) -> list[str]:
         harness, bom = Harness(station), Bom(station)
     except InputError as error:
         return ["## To build it", "", f"Not to be built from this file yet: {str(error).split(': ', 1)[-1]}.", ""]
-    return [*_wiring(harness), *_board(station), *_place(station), *_bom(bom), *_power(station)]
+    return [*_wiring(harness), *_board(station), *_meter(station), *_place(station), *_bom(bom), *_power(station)]
 
 
 def _board(station: Station) -> list[str]:

@@ -6,10 +6,11 @@ import tomllib
 
 import pytest
 
-from hardware import bom, power
+from hardware import bench, bom, power
 from hardware.compile import shipped
 from hardware.parts import parts
 from hardware.shape import ROOM
+from hardware.sheet import sheet
 from node.core.sounder import PATTERNS
 from node.drivers import a02yyuw
 from tests.hardware import build_pages
@@ -152,3 +153,10 @@ def test_a_link_to_a_sheet_leads_to_a_sheet(name: str) -> None:
 
 def test_all_shipped_stations_have_their_fuses_on_the_sheet() -> None:
     assert all(f"| {name} |" in page("enclosure") for name in shipped())
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_each_stations_page_says_what_a_multimeter_must_show(name: str) -> None:
+    said = sheet(load(name))
+    assert "## What a multimeter must show" in said
+    assert all(row in said for row in bench.meter_rows(load(name)))
