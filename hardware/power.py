@@ -227,7 +227,8 @@ def budget(station: Station, siren_h: float | None = None) -> dict[str, Any]:
     battery = station.fittings.supply["battery"]
     return {
         "station": station.source.path.stem, "is": PROFILES[setting(station, "power.profile")], "profiles": rows, "siren_h": hours,
-        "siren_reserve_mah": round(reserve), "days_wanted": sizing["days"], "has_battery": battery.id, "has_mah": battery["mah"] * station.fittings.batteries,
+        "siren_reserve_mah": round(reserve), "days_wanted": sizing["days"], "has_battery": battery.id, "batteries": station.fittings.batteries,
+        "has_mah": battery["mah"] * station.fittings.batteries,
         "not_counted": [name for name, row in station.pins.items() if row["kind"] == "output" and name not in ("siren", "strobe")],
     }  # fmt: skip
 
@@ -260,11 +261,11 @@ def at_site(station: Station, site: Site, tilt: int | None = None, siren_h: floa
     wh_of_a_watt = months[worst] / 1000 * sizing["panel_percent"] / 100 * charger / 100
     has_mw = supply["panel"]["peak_mw"] * station.fittings.panels if "panel" in supply else 0
     for row in found["profiles"]:
-        needs_mw = row["wh_day"] * (100 + sizing["spare_percent"]) / 100 / wh_of_a_watt * 1000
+        needs_mw = row["wh_day"] * (100 + sizing["spare_percent"]) / 100 / wh_of_a_watt * 1000 if wh_of_a_watt else None
         row |= {
-            "panel_needed_w": round(needs_mw / 1000, 1),
-            "panel": _panel(needs_mw),
-            "panel_suffices": has_mw >= needs_mw,
+            "panel_needed_w": None if needs_mw is None else round(needs_mw / 1000, 1),
+            "panel": "" if needs_mw is None else _panel(needs_mw),
+            "panel_suffices": needs_mw is not None and has_mw >= needs_mw,
         }
     found |= {
         "site": site.name, "worst_month": MONTHS[worst], "tilt": tilt, "azimuth": light.azimuth, "worst_wh_m2_day": round(months[worst]),

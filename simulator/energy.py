@@ -130,6 +130,11 @@ def prices_of(described: Described | None) -> Prices:
     return Prices(currents, tuple(found))
 
 
+def is_on_wifi(described: Described | None) -> bool:
+    """The one radio whose charge anybody published: what a modem or a cable takes is not lived through here."""
+    return described is None or described.access.get("access", "wifi") == "wifi"
+
+
 def _draw(sensor: int, part: Any, rail: str | None, switched: bool) -> Draw:
     return Draw(sensor, part["awake_ua"] / 1000, 0 if switched else part["asleep_ua"] / 1000, rail == "battery")
 
@@ -321,6 +326,7 @@ def mah_per_day(found: Mapping[str, Meter], t_ms: int, places: Sequence[fleet.Pl
     return {
         node: round(sum(priced_mah(meter.use(t_ms), prices_of(described[node]))), 2)
         for node, meter in sorted(found.items())
+        if is_on_wifi(described[node])
     }
 
 

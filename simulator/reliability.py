@@ -210,7 +210,7 @@ def sleeping() -> Figures:
     found = energy.figures((900, 3600))
     figures = [
         _figure(
-            f"energy model, {reports} reports a day",
+            f"energy model of a low-power board at the chip's 3.3 V, {reports} reports a day",
             row["model"],
             "mAh/day",
             f"published {row['published']}",

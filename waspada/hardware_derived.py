@@ -98,6 +98,10 @@ def _bom(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _power(args: argparse.Namespace) -> dict[str, Any]:
+    if args.tilt is not None and not args.site:
+        raise InputError(
+            "--tilt is a panel's, and without --site no light is reckoned: give both, as --site 1.55,110.35 --tilt 15"
+        )
     if args.tilt is not None and not 0 <= args.tilt <= 90:
         raise InputError(f"--tilt is {args.tilt}; allowed are 0 to 90 degrees")
     if args.siren_hours is not None and not 0 <= args.siren_hours <= 240:
@@ -115,8 +119,10 @@ def _power(args: argparse.Namespace) -> dict[str, Any]:
 
 def _said(found: dict[str, Any]) -> list[str]:
     lines = [f"{found['station']}, which is {found['is']} as its settings stand; {found['siren_h']:g} h of siren and strobe at danger: "
-             f"{found['siren_reserve_mah']} mAh kept back of {found['has_mah']} ({found['has_battery']})."]  # fmt: skip
+             f"{found['siren_reserve_mah']} mAh kept back of {found['has_mah']} ({found['batteries']} of {found['has_battery']})."]  # fmt: skip
     for row in found["profiles"]:
+        if row["never_sleeps"]:
+            lines.append(f"duty-cycled it never sleeps deep: {row['never_sleeps']}; only its radio rests.")
         lines.append(
             f"{row['profile']}: {row['mah_day']:g} mAh a day of the battery ({row['wh_day']:g} Wh), {row['autonomy_days']:g} days without sun; "
             f"for {found['days_wanted']} days: {row['battery_needed_mah']} mAh, {row['battery']}"
@@ -132,7 +138,11 @@ def _said(found: dict[str, Any]) -> list[str]:
             f"degrees to {'south' if found['azimuth'] else 'north'} ({found['source']}, {found['where']})"
         )
         lines += [f"  {key}: {why}" for key, why in found["assumed"].items()]
+        lines.append("  A mean year, a free horizon, no snow on the glass.")
         for row in found["profiles"]:
+            if row["panel_needed_w"] is None:
+                lines.append(f"{row['profile']}: no panel carries it through {found['worst_month']}: there is no light")
+                continue
             verdict = "suffices" if row["panel_suffices"] else "does not suffice"
             lines.append(
                 f"{row['profile']}: a panel of {row['panel_needed_w']:g} W ({row['panel']}); the station's {found['has_panel_w']:g} W {verdict}"
@@ -140,6 +150,6 @@ def _said(found: dict[str, Any]) -> list[str]:
     if found["not_counted"]:
         lines.append(f"Not counted, since nobody knows how often: {', '.join(found['not_counted'])}.")
     lines.append(
-        "Estimates from data sheets and assumptions (hardware/parts, hardware/power.toml); nothing was measured."
+        "Estimates from data sheets, others' measurements and assumptions (hardware/boards, hardware/parts, hardware/power.toml); nothing was measured by us."
     )
     return lines

@@ -1,10 +1,13 @@
 """A station's energy: from its parts and settings here, from what a simulated station did there; and the light of its site."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from hardware import power, sites
+from hardware.boards import boards, read_board
+from hardware.check import check
 from hardware.compile import STATIONS, Station, shipped
 from hardware.shape import Source, read
 from simulator import energy
@@ -60,19 +63,39 @@ def test_kuching_has_its_worst_month_in_january_and_helsinki_in_december() -> No
     assert (kuching["worst_month"], helsinki["worst_month"]) == ("January", "December")
     assert kuching["tilt"] < 20 < helsinki["tilt"]
     needs = [row["profiles"][0]["panel_needed_w"] for row in (kuching, helsinki)]
-    assert needs[0] * 5 < needs[1]
+    assert needs[0] * 3 < needs[1]
     assert kuching["profiles"][0]["panel_suffices"] and not helsinki["profiles"][0]["panel_suffices"]
 
 
+def test_a_month_without_any_light_needs_no_number_of_watts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (sites.SITES / "helsinki.toml").read_text(encoding="utf-8")
+    north = (
+        text.replace("latitude_e2 = 6017", "latitude_e2 = 7822").replace("400, 194]", "0, 0]").replace("[290,", "[0,")
+    )
+    (tmp_path / "polar.toml").write_text(north, encoding="utf-8")
+    assert cli.main(["hardware", "power", "river_gauge", "--site", str(tmp_path / "polar.toml")]) == 0
+    said = capsys.readouterr().out
+    assert "no panel carries it through January: there is no light" in said
+    assert "suffices" not in said.replace("does not suffice", "")
+
+
 def test_light_on_a_flat_panel_is_the_tables_own() -> None:
-    site = sites.read_site("kuching")
-    for told, given in zip(sites.Light(site).wh_m2_day(0), site.wh_m2_day, strict=True):
-        assert abs(told - given) < 0.03 * given
+    for name in sites.shipped_sites():
+        site = sites.read_site(name)
+        for told, given in zip(sites.Light(site).wh_m2_day(0), site.wh_m2_day, strict=True):
+            assert abs(told - given) < 0.03 * given, name
 
 
 def test_a_panel_turned_to_a_low_sun_gets_more_of_it() -> None:
     flat, steep = (sites.Light(sites.read_site("helsinki")).wh_m2_day(tilt)[11] for tilt in (0, 65))
     assert steep > 1.3 * flat
+
+
+def test_a_month_darker_than_the_correlation_knows_is_ever_more_diffuse() -> None:
+    shares = [sites.diffuse_share(clearness, 50) for clearness in (0.3, 0.25, 0.2, 0.15, 0.05)]
+    assert shares == sorted(shares) and shares[-2:] == [1.0, 1.0]
+    assert sites.sunset_angle(70, 355) == 0 and sites.sunset_angle(70, 172) == 180
+    assert abs(sites.sunset_angle(0, 100) - 90) < 0.01
 
 
 @pytest.mark.parametrize("name", sites.shipped_sites())
@@ -88,14 +111,56 @@ def test_each_site_says_where_its_table_is_from(name: str) -> None:
         ("north,east", "write LAT,LON"),
         ("91,0", "allowed are latitudes"),
         ("nan,0", "allowed are latitudes"),
-        ("-33.9,151.2", "no table of irradiation within 60 km"),
-        ("nothing.toml", "neither a readable file nor one of the shipped helsinki, kuching"),
+        (
+            "-33.9,151.2",
+            "no table of irradiation within 60 km of -33.9,151.2: the nearest is Kuching, Sarawak, 5807 km away",
+        ),
+        ("24.94,60.17", "within 60 km of 24.94,60.17 (the latitude comes first: are the two swapped?)"),
+        ("110.35,1.55", "allowed are latitudes of -90 to 90, first"),
+        ("0,-160", "no table of irradiation within 60 km of 0,-160: the nearest is"),
+        ("nothing.toml", "neither a readable file nor one of the shipped chicago, helsinki, kuching, new_york"),
     ],
 )
 def test_a_site_that_is_none_is_one_sentence(asked: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["hardware", "power", "river_gauge", f"--site={asked}"]) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1
+
+
+def test_a_tilt_without_a_site_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["hardware", "power", "river_gauge", "--tilt", "30"]) == 2
+    assert "without --site no light is reckoned" in capsys.readouterr().err
+    assert cli.main(["hardware", "power", "river_gauge", "--site", "kuching", "--tilt", "91"]) == 2
+    assert "allowed are 0 to 90 degrees" in capsys.readouterr().err
+
+
+def test_json_says_what_the_sentences_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["hardware", "power", "pv_monitor", "--site", "40.71,-74.01", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["site"], found["worst_month"], len(found["wh_m2_day"])) == (
+        "New York (Newark airport)",
+        "December",
+        12,
+    )
+    assert found["profiles"][1]["never_sleeps"].startswith("days of panels")
+
+
+def test_a_rain_gauge_that_sleeps_stands_on_the_low_power_board() -> None:
+    moved = [('"esp32_wrover_devkitc"', '"firebeetle2_esp32e_n16r2"'), ("pin = 27", "pin = 13"), ("pin = 33", "pin = 23"), ("pin = 34", "pin = 36"),
+             ('"siren.from" = "4"', '"siren.from" = "4"\n"power.profile" = "1"')]  # fmt: skip
+    low = station("rain_gauge", *moved)
+    assert [finding.sentence() for finding in check(low.source)] == []
+    kit = power.Day(station("rain_gauge"), 1)
+    assert power.Day(low, 1).shares_mah["asleep"] < 13 < 88 < kit.shares_mah["asleep"]
+    assert power.Day(low, 1).loads_mah < 0.4 * kit.loads_mah
+
+
+def test_a_development_board_is_never_a_low_power_one() -> None:
+    for name in boards():
+        board = read_board(name)
+        bare_chip_ua = 150
+        assert board["asleep_ua"] > bare_chip_ua, f"{name}: a board is not its module"
+        assert board.get("currents") or {"asleep_ua", "awake_ua"} <= set(board["assumed"]), f"{name}: whose figures?"
 
 
 def test_a_site_that_lacks_a_month_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.ingest import Ingest
 from gateway.store import SqliteStore
+from hardware.parts import parts as hardware_parts
 from node import parts
 from node.core.alarm import LevelAlarm
 from simulator import energy, fleet, rain_asleep, scenario
@@ -232,13 +233,43 @@ def test_a_day_adds_up() -> None:
     assert shares["sleep"] == pytest.approx(1.2, rel=0.01)
     assert shares["connect"] == pytest.approx(2.0)
     assert 5.5 < sum(shares.values()) < 6.5  # the goal of 4 is missed, and says so
-    hourly = sum(energy.shares_mah(energy.calm_day(3600), energy.CASES["known access point"][1]).values())
+    hourly = sum(
+        energy.shares_mah(energy.calm_day(3600), energy.CASES["low-power board, known access point"][1]).values()
+    )
     assert hourly <= energy.GOAL_MAH
+
+
+def test_a_development_board_is_never_said_to_reach_the_goal() -> None:
+    rows = [row for row in energy.figures((3600,))["rows"] if row["case"] == "development board"]
+    assert [row["goal_met"] for row in rows] == [False]
+    assert rows[0]["shares"]["sleep"] == pytest.approx(3.8 * 24, rel=0.01)
+    assert all(case.startswith(("low-power board", "development board")) for case in energy.CASES), (
+        "each says whose figure it is"
+    )
+
+
+def test_the_battery_feeds_the_stations_own_divider_and_a_linear_regulator() -> None:
+    divider = hardware_parts("circuits")["divider_470k_100k"]
+    assert energy.Currents().divider_ma == pytest.approx(12.8 / (divider["top_ohm"] + divider["bottom_ohm"]) * 1000)
+    idle = energy.battery_mah(0)
+    assert idle == pytest.approx(24 * (12.8 / 570 + 1.2))
+    # 100 mAh at 3.3 V are 100 mAh at 5 V, 500 mWh, and the converter's losses: not 330 mWh.
+    assert energy.battery_mah(100) - idle == pytest.approx(500 / 0.85 / 12.8)
+    assert energy.battery_mah(0, straight_mah=7) - idle == pytest.approx(7)
+
+
+def test_a_station_with_a_file_is_priced_with_its_own_board_and_parts() -> None:
+    gauge = fleet.described("river_gauge")
+    assert gauge
+    prices = energy.prices_of(gauge)
+    assert prices.currents.sleep_ma == gauge.board["asleep_ua"] / 1000 > 1
+    assert prices.draws == (energy.Draw(0, 8.0, 0.0),), "its ranger is switched"
+    assert energy.prices_of(None) == energy.Prices()
 
 
 def test_figures_have_all_that_the_bench_prints() -> None:
     found = energy.figures((900,))
-    assert [row["goal_met"] for row in found["rows"]] == [False, False, False]
+    assert [row["goal_met"] for row in found["rows"]] == [False] * len(energy.CASES)
     assert json.loads(json.dumps(found)) == found
     assert found["siren_reserve_mah"]["1 h"] == round(1000 / 3 + 200)
 
