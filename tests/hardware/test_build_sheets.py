@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from hardware import bench, bom, power
+from hardware import bench, bom, building, power
 from hardware.compile import shipped
 from hardware.parts import parts
 from hardware.shape import ROOM
@@ -63,6 +63,15 @@ def test_the_rangers_reach_and_its_errors_are_as_the_level_sheet_says() -> None:
     a_degree = 0.606 / (331.3 + 0.606 * 20)  # of the speed of sound in air at 20 degrees
     assert f"changes by {a_degree * 100:.2f} % a degree" in said
     assert f"reads {height / 1000:g} m wrong by up to {height * a_degree * 10:.0f} mm" in said
+
+
+def test_arm_and_cone_of_the_river_gauge_are_as_the_level_sheet_says() -> None:
+    one = load("river_gauge")
+    part = one.fittings.sensors[0].part
+    assert part and one.fittings.mount
+    radius = building.beam_radius_mm(power.setting(one, "sensor.height"), part["beam_deg"])
+    said = f"arm of a bridge is {one.fittings.mount['reach_mm'] / 1000:g} m, the radius of the river gauge's ranger at its zero {radius / 1000:.1f} m"
+    assert said in joined("level")
 
 
 def test_the_tide_gauge_is_tilted_as_the_mounting_sheet_says() -> None:
