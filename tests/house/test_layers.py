@@ -67,6 +67,7 @@ BY_HAND = {
     ("tests/golden/", "rdtools"),
     ("simulator/runtimes/", "vm_buses"),
     ("simulator/runtimes/", "defects"),
+    ("simulator/runtimes/", "ram_flash"),
 }
 
 
