@@ -247,30 +247,43 @@ def run(app, now, steps):
     return now
 
 
-def timed(samples):
-    """(microseconds of each sample, of each step): a sample is all the steps from its start to its record, told to the broker."""
+def turns(app, now, count, done, between):
+    """(microseconds of each turn, of each step): a turn is all the steps until `done` has changed; `between` follows it, with how many there were."""
     from time import ticks_diff, ticks_us
 
-    ports = Ports()
-    app = make(ports)
-    now = run(app, MASK - 60000, 500)
-    each_sample = []
+    each_turn = []
     each_step = []
     spent = 0
-    recorded = app.logs[0].seq
-    while len(each_sample) < samples:
-        ports.buses["uart1"].mm = 4000 - len(each_sample) % 90
+    before = done()
+    while len(each_turn) < count:
         begun = ticks_us()
         due = app.step(now)
         took = ticks_diff(ticks_us(), begun)
         each_step.append(took)
         spent += took
         now = (now + max(due, 1)) & MASK
-        if app.logs[0].seq != recorded:
-            recorded = app.logs[0].seq
-            each_sample.append(spent)
+        if done() != before:
+            before = done()
+            each_turn.append(spent)
             spent = 0
-            gc.collect()  # a collection falls between samples, and is measured by itself below
+            between(len(each_turn))
+            gc.collect()  # a collection falls between turns, and is measured by itself
+    return each_turn, each_step
+
+
+def timed(samples):
+    """(microseconds of each sample, of each step, of a collection): a sample is all the steps from its start to its record, told to the broker."""
+    from time import ticks_diff, ticks_us
+
+    ports = Ports()
+    app = make(ports)
+    now = run(app, MASK - 60000, 500)
+
+    def water(number):
+        ports.buses["uart1"].mm = 4000 - number % 90
+
+    water(0)
+    each_sample, each_step = turns(app, now, samples, lambda: app.logs[0].seq, water)
     begun = ticks_us()
     gc.collect()
     return each_sample, each_step, ticks_diff(ticks_us(), begun)
@@ -299,29 +312,14 @@ def allocated(bursts):
 
 def timed_rounds(station, rounds):
     """(microseconds of all the steps of an interval: every sensor, level, records, all told to the broker; of each step)."""
-    from time import ticks_diff, ticks_us
-
     ports = Ports(station)
     app = make(ports)
     for sensor in app.survey.sensors:
         sensor.driver = Answering(len(sensor.ids))
     ports.clock.unix = 1760000000000
     now = run(app, MASK - 60000, 1500)
-    each_round = []
-    each_step = []
-    spent = 0
-    before = app.survey.round_s
-    while len(each_round) < rounds:
-        begun = ticks_us()
-        due = app.step(now)
-        took = ticks_diff(ticks_us(), begun)
-        each_step.append(took)
-        spent += took
-        now = (now + max(due, 1)) & MASK
-        if app.survey.round_s != before:
-            before = app.survey.round_s
-            each_round.append(spent)
-            spent = 0
-            ports.clock.unix += 1800000  # a day has 48 rounds, panels are judged after each
-            gc.collect()
-    return each_round, each_step
+
+    def half_an_hour(_):
+        ports.clock.unix += 1800000  # a day has 48 rounds, panels are judged after each
+
+    return turns(app, now, rounds, lambda: app.survey.round_s, half_an_hour)

@@ -44,6 +44,17 @@ def ask(op, name, first, second, data):
     return found
 
 
+def taken(port, buffer, op, name):
+    """What came along for a port, as much as fits; it is told how much."""
+    data = port.data
+    count = min(len(buffer), len(data))
+    if count:
+        buffer[:count] = data[:count]
+        port.data = data[count:]
+        tell(op, name, struct.pack("<H", count))
+    return count
+
+
 class UART:
     """A UART that is asked whenever it is read."""
 
@@ -78,13 +89,7 @@ class FirstUART(UART):
         super().close()
 
     def read_into(self, buffer):
-        data = self.data
-        count = min(len(buffer), len(data))
-        if count:
-            buffer[:count] = data[:count]
-            self.data = data[count:]
-            tell(3, self.bytes_name, struct.pack("<H", count))
-        return count
+        return taken(self, buffer, 3, self.bytes_name)
 
 
 class ADC:

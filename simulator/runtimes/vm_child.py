@@ -14,7 +14,7 @@ import sys
 import time
 
 from defects import DRAWN, WHERE, plant
-from vm_buses import answer, ask, build, pipe_in, spent, tell
+from vm_buses import answer, ask, build, pipe_in, spent, taken, tell
 
 _HEAD = (
     # command, now, unix ms or -1, link state, flags, ADC uV, free bytes, doubts, seconds doubted, trust, bytes of link, UART, console
@@ -215,13 +215,7 @@ class Console:
     data = b""
 
     def read_into(self, buffer):
-        data = self.data
-        count = min(len(buffer), len(data))
-        if count:
-            buffer[:count] = data[:count]
-            self.data = data[count:]
-            tell(11, b"", struct.pack("<H", count))
-        return count
+        return taken(self, buffer, 11, b"")
 
     def write(self, data):
         tell(12, b"", data)
