@@ -181,14 +181,19 @@ def firmware_figures() -> list[dict[str, Any]]:
     figures.append(_figure("a garbage collection (64-bit VM)", times["collection"], "us", 5 * SAMPLE_LIMIT_US))
     (taken,) = _timed(files, "\nprint(allocated(400))\n", "1m")
     figures.append(_figure("heap taken by 400 decisions from echo to siren (64-bit VM)", taken, "bytes", 0))
-    for name in sorted(
-        set(stations) - {"river_gauge", "river_gauge_maxbotix"}, key=lambda name: (name == LARGEST, name)
-    ):
+    in_rounds = [name for name, station in stations.items() if _has_rounds(station)]
+    for name in sorted(in_rounds, key=lambda name: (name == LARGEST, name)):
         found = times_of_a_round(files, stations[name])
         what = f"one sample of {name}, all its sensors, kept and sent"
         figures.append(_figure(f"{what}: median (64-bit VM)", found["sample"], "us", STATION_LIMIT_US))
         figures.append(_figure(f"{name}'s slowest step (64-bit VM)", found["slowest_step"], "us", 5 * SAMPLE_LIMIT_US))
     return figures
+
+
+def _has_rounds(station: dict[str, Any]) -> bool:
+    """Whether it asks anything beside its level and its battery, or makes a tank's fill of them (node.compose)."""
+    others = (row["driver"] != "battery" and row.get("gives") != "level" for row in station["sensors"])
+    return any(others) or "tank" in station
 
 
 def _figure(name: str, value: int, unit: str, limit: int) -> dict[str, Any]:
