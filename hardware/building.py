@@ -135,7 +135,7 @@ def _power(station: Station) -> list[str]:
     found = budget(station)
     rows = [
         [
-            row["profile"],
+            row["profile"] + (", never asleep" if row["never_sleeps"] else ""),
             f"{row['mah_day']:g}",
             f"{row['wh_day']:g}",
             f"{row['autonomy_days']:g}",
@@ -154,7 +154,7 @@ def _power(station: Station) -> list[str]:
         "## What feeds it", "", *rows_of(head, rows), "",
         f"As its settings stand it is {found['is']}. Of its {found['has_mah']} mAh, {found['siren_reserve_mah']} are kept for {found['siren_h']:g} h of siren "
         f"and strobe. Panel and battery for a place: `waspada hardware power {found['station']} --site 1.55,110.35`. "
-        "Estimates from data sheets; nothing was measured.", "",
+        "Estimates from data sheets and others' measurements; nothing was measured by us.", "",
     ]  # fmt: skip
 
 

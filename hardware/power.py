@@ -20,6 +20,8 @@ from node.drivers import catalog
 PROFILES = ("always on", "duty-cycled")
 DAY_S = 86_400
 _DANGER = 3
+_MOST = 4  # panels or batteries in parallel
+_FROSTLESS_DEGREES = 25  # of latitude
 
 
 class _Line:
@@ -223,7 +225,7 @@ def budget(station: Station, siren_h: float | None = None) -> dict[str, Any]:
     for day in days:
         needs = (sizing["days"] * day.battery_mah + reserve) * 100 / sizing["battery_percent"]
         rows.append({**day.as_data(), "autonomy_days": round(autonomy_days(station, day, hours), 1),
-                     "battery_needed_mah": round(needs), "battery": _battery(needs)})  # fmt: skip
+                     "battery_needed_mah": round(needs), "battery": _battery(station, needs)})  # fmt: skip
     battery = station.fittings.supply["battery"]
     return {
         "station": station.source.path.stem, "is": PROFILES[setting(station, "power.profile")], "profiles": rows, "siren_h": hours,
@@ -233,8 +235,12 @@ def budget(station: Station, siren_h: float | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _battery(needs_mah: float) -> str:
-    return _fewest([part for part in parts("supplies").values() if part.kind == "battery"], "mah", needs_mah)
+def _battery(station: Station, needs_mah: float) -> str:
+    """In frost only one that refuses its charge there."""
+    batteries = [part for part in parts("supplies").values() if part.kind == "battery"]
+    if (station.fittings.coldest_c or 0) < 0:
+        batteries = [part for part in batteries if part.get("cold_cut_off")]
+    return _fewest(batteries, "mah", needs_mah)
 
 
 def _panel(needs_mw: float) -> str:
@@ -243,8 +249,9 @@ def _panel(needs_mw: float) -> str:
 
 
 def _fewest(choices: list[Part], key: str, needed: float) -> str:
-    """The cheapest of so many alike."""
+    """The cheapest of so many alike; a station's file takes four."""
     rows = [(math.ceil(needed / part[key]) or 1, part) for part in choices]
+    rows = [row for row in rows if row[0] <= _MOST] or rows
     count, part = min(rows, key=lambda row: (row[0] * row[1]["usd_cents"], row[0]))
     return f"{count} of {part.id}" if count > 1 else part.id
 
@@ -270,6 +277,7 @@ def at_site(station: Station, site: Site, tilt: int | None = None, siren_h: floa
     found |= {
         "site": site.name, "worst_month": MONTHS[worst], "tilt": tilt, "azimuth": light.azimuth, "worst_wh_m2_day": round(months[worst]),
         "wh_m2_day": [round(each) for each in months], "horizontal_wh_m2_day": list(site.wh_m2_day), "source": site.source, "where": site.where,
-        "assumed": dict(site.assumed), "has_panel_w": has_mw / 1000,
+        "assumed": dict(site.assumed), "frost_unasked": abs(site.latitude) > _FROSTLESS_DEGREES and (station.fittings.coldest_c or 0) >= 0,
+        "has_panel_w": has_mw / 1000,
     }  # fmt: skip
     return found

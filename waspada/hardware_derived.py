@@ -139,6 +139,11 @@ def _said(found: dict[str, Any]) -> list[str]:
         )
         lines += [f"  {key}: {why}" for key, why in found["assumed"].items()]
         lines.append("  A mean year, a free horizon, no snow on the glass.")
+        if found["frost_unasked"]:
+            lines.append(
+                f"  {found['station']} is built for a place without frost: write its lowest temperature as coldest_c in [site], and `waspada hardware check` "
+                "says which battery may be charged there."
+            )
         for row in found["profiles"]:
             if row["panel_needed_w"] is None:
                 lines.append(f"{row['profile']}: no panel carries it through {found['worst_month']}: there is no light")

@@ -67,6 +67,20 @@ def test_kuching_has_its_worst_month_in_january_and_helsinki_in_december() -> No
     assert kuching["profiles"][0]["panel_suffices"] and not helsinki["profiles"][0]["panel_suffices"]
 
 
+def test_a_place_with_frost_asks_for_its_temperature_and_a_battery_that_bears_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["hardware", "power", "river_gauge", "--site", "helsinki"]) == 0
+    assert "write its lowest temperature as coldest_c" in capsys.readouterr().out
+    assert not power.at_site(station(), sites.read_site("kuching"))["frost_unasked"]
+    cold = station(
+        "river_gauge", ("coldest_c = 20", "coldest_c = -20"), ('battery = "lfp_6ah"', 'battery = "lfp_20ah_cold"')
+    )
+    found = power.at_site(cold, sites.read_site("helsinki"))
+    assert not found["frost_unasked"]
+    assert {row["battery"] for row in found["profiles"]} == {"lfp_20ah_cold"}
+
+
 def test_a_month_without_any_light_needs_no_number_of_watts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (sites.SITES / "helsinki.toml").read_text(encoding="utf-8")
     north = (
