@@ -4,14 +4,15 @@
 from collections.abc import Callable
 
 from simulator.chips import sensirion
-from simulator.chips.i2c import NO_DEVICE, NO_FAULTS, Chip, Faults, Truth
+from simulator.chips.i2c import NO_DEVICE, NO_FAULTS, Faults, Truth
 
-_EVERY_MS = 5000
 _STOP_MS = 500
 _BOOT_MS = 1000
 
 
-class SCD4x(Chip):
+class SCD4x(sensirion.Repeating):
+    every_ms = 5000
+
     def __init__(
         self,
         clock: Callable[[], int],
@@ -21,36 +22,21 @@ class SCD4x(Chip):
         faults: Faults = NO_FAULTS,
         serial: int = 0x0000_F896_3B07_9A2C,
     ) -> None:
-        super().__init__(clock, faults, seed=serial)
+        super().__init__(clock, faults, serial)
         self._co2 = co2_ppm
         self._temperature = temperature_cc
         self._humidity = humidity_cp
         self._serial = serial
-        self._started_ms = -1  # -1: idle
-        self._read_ms = 0  # of the newest reading that was fetched
         self._busy_until_ms = 0
-        self._answer = b""
-
-    @property
-    def running(self) -> bool:
-        """It measures by itself, whoever asks."""
-        return self._started_ms >= 0
 
     def power_on(self) -> None:
-        self._started_ms = -1
-        self._answer = b""
+        super().power_on()
         plugged_in_while_running = self.clock() > 0
         self._busy_until_ms = self.clock() + _BOOT_MS if plugged_in_while_running else 0
 
-    def _newest_ms(self) -> int:
-        return self.clock() - (self.clock() - self._started_ms) % _EVERY_MS
-
-    def _has_reading(self) -> bool:
-        return self._started_ms >= 0 and self._newest_ms() > max(self._started_ms, self._read_ms)
-
     def take(self, data: bytes) -> None:
         t = self.clock()
-        measuring = self._started_ms >= 0
+        measuring = self.running
         self._answer = b""
         if t < self._busy_until_ms:
             raise OSError(NO_DEVICE, "starting up, or stopping")

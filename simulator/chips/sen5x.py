@@ -4,15 +4,16 @@ model lacks is never known (datasheet 6.1.5: FFFF for particles, 7FFF for the ot
 from collections.abc import Callable, Sequence
 
 from simulator.chips import sensirion
-from simulator.chips.i2c import NO_DEVICE, NO_FAULTS, Chip, Faults, Truth
+from simulator.chips.i2c import NO_DEVICE, NO_FAULTS, Faults, Truth
 
-_EVERY_MS = 1000
 _NOX_MS = 11_000
 _UNKNOWN = 0x7FFF
 
 
-class SEN5x(Chip):
+class SEN5x(sensirion.Repeating):
     """`truths`: PM1, PM2.5, PM4, PM10 in 0.1 ug/m3, humidity and temperature in hundredths, VOC and NOx index in tenths."""
+
+    every_ms = 1000
 
     def __init__(
         self,
@@ -22,27 +23,9 @@ class SEN5x(Chip):
         model: str = "SEN55",
         seed: int = 0,
     ) -> None:
-        super().__init__(clock, faults, seed=seed)
+        super().__init__(clock, faults, seed)
         self._truths = tuple(truths)
         self._model = model
-        self._started_ms = -1
-        self._read_ms = 0
-        self._answer = b""
-
-    @property
-    def running(self) -> bool:
-        """It measures by itself, whoever asks."""
-        return self._started_ms >= 0
-
-    def power_on(self) -> None:
-        self._started_ms = -1
-        self._answer = b""
-
-    def _newest_ms(self) -> int:
-        return self.clock() - (self.clock() - self._started_ms) % _EVERY_MS
-
-    def _has_reading(self) -> bool:
-        return self._started_ms >= 0 and self._newest_ms() > max(self._started_ms, self._read_ms)
 
     def take(self, data: bytes) -> None:
         t = self.clock()
@@ -56,7 +39,7 @@ class SEN5x(Chip):
             self._answer = sensirion.framed(self._words())
             self._read_ms = t
         elif data == b"\x00\x21":
-            if self._started_ms < 0:
+            if not self.running:
                 self._started_ms = self._read_ms = t
         elif data == b"\x01\x04":
             self._started_ms = -1
@@ -64,7 +47,7 @@ class SEN5x(Chip):
             raise OSError(NO_DEVICE, "not a command of this chip")
 
     def _words(self) -> list[int]:
-        if not self._started_ms >= 0:
+        if not self.running:
             return [0xFFFF] * 4 + [_UNKNOWN] * 4
         seen = [self.measured(truth, i) for i, truth in enumerate(self._truths)]
         words = [max(0, min(0xFFFE, mass)) for mass in seen[:4]]
