@@ -9,16 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hardware import check as check_module
-from hardware import rules_pins
-from hardware.boards import chips, read_board
+from hardware import compile as compile_module
+from hardware.boards import boards, chips, read_board
 from hardware.check import check, passes
 from hardware.compile import STATIONS, Station
 from hardware.parts import KINDS, parts
 from hardware.shape import Source
 from node.app import App
 from simulator.errors import InputError
-from tests.hardware import bad_files, random_stations
+from tests.hardware import bad_files, datasheet_pins, random_stations, wired
 from tests.hardware.null_ports import ports, turn
 from tests.hardware.test_compile import JUNK, TABLES, WHERE, places, written
 
@@ -49,30 +48,33 @@ def judged(text):
     return said, names, compiled
 
 
-def pins_of(station):
-    """(pin, what it is used for) of a compiled station."""
-    members = {"rx": "input", "tx": "output", "power": "output", "sda": "output", "scl": "output", "pin": "output"}
-    for row in station["pins"].values():
-        for member, use in members.items():
-            if member in row:
-                yield row[member], "adc" if row["kind"] == "adc" else use
+def written_pins(values, board):
+    """The pins that a file names, and those that its board has for network or modem: read from the TOML, past the compiler."""
+    members = ("rx", "tx", "power", "sda", "scl", "pin")
+    found = [row[member] for row in values["pins"].values() for member in members if member in row]
+    if values.get("access") == "lan":
+        lan = values.get("lan", board.get("lan"))
+        found += [
+            *datasheet_pins.RMII,
+            *[lan[member] for member in ("mdc", "mdio", "power", "ref_clk") if member in lan],
+        ]
+    if values.get("access") == "lte":
+        own = datasheet_pins.MODEM.get(values["board"], {"low": []})
+        found += [*own["low"], *[own[member] for member in ("supply",) if member in own]]
+    return found
 
 
-def hold_to_the_chip(station, board):
-    """By sets, not by the checker's own function."""
-    chip = chips()[board["chip"]]
-    used = [pin for pin, _ in pins_of(station)]
-    assert len(set(used)) == len(used)
-    never = {*chip["strapping"], *chip["flash"], *chip["console"], *chip["modules"][board["module"]], *board["taken"]}
-    assert not never & set(used)
-    assert set(used) <= set(board["header"])
-    for pin, use in pins_of(station):
-        assert use != "output" or pin not in chip["input_only"]
-        assert use != "adc" or pin in chip["adc1"]
-    for name in ("siren", "strobe"):
-        assert station["pins"][name]["pin"] not in chip["glitch"]
+def hold_to_the_data_sheets(station, text):
+    """What the firmware takes of the pins is what the file says, each once, and nothing that a data sheet forbids."""
+    values = tomllib.loads(text)
+    board = read_board(values["board"])
+    with wired.board():
+        claims = wired.claims(station)
+    assert sorted(pin for rows in claims.values() for pin in dict(rows)) == sorted(written_pins(values, board))
+    assert not list(datasheet_pins.faults(board, values["board"], claims))
     if station["settings"].get("power.profile"):
-        assert {row["pin"] for row in station["pins"].values() if row["kind"] == "pulses"} <= set(chip["wake"])
+        counted = {row["pin"] for row in station["pins"].values() if row["kind"] == "pulses"}
+        assert counted <= datasheet_pins.WAKES[board["chip"]]
 
 
 def agree(text):
@@ -80,8 +82,7 @@ def agree(text):
     if compiled is None:
         assert said != "passes"
     if said == "passes":
-        board = read_board(tomllib.loads(text)["board"])
-        hold_to_the_chip(compiled, board)
+        hold_to_the_data_sheets(compiled, text)
         turn(App(json.loads(json.dumps(compiled)), ports(compiled)), 10)
     elif said == "refused":
         assert bool(names & COMPILED) == (compiled is None), names
@@ -103,19 +104,107 @@ def test_checker_compiler_and_firmware_agree_on_random_stations():
     assert seen["refused"] > 20, seen
 
 
-@pytest.mark.parametrize(
-    ("place", "rule"),
-    [
-        ("hardware.pins.why_not", "strapping-pin"),
-        ("hardware.pins.why_not", "psram-pin"),
-        ("hardware.check.ALL", "boot-glitch"),
-    ],
-)
-def test_a_rule_that_is_lost_is_found(place, rule, monkeypatch):
-    kept = [each for each in check_module.ALL if each is not rules_pins.boot_glitch]
-    monkeypatch.setattr(place, (lambda *_: ("", "")) if place.endswith("why_not") else kept)
+MOVED = {"adc1": "adc", "glitch": "siren", "input_only": "siren"}  # onto the lost pin, where it is not the ranger's rx
+
+
+def lost(monkeypatch, board, row, pin):
+    """The tables with a mistake: this pin is missing in that row of the chip, or of what the board has for itself."""
+    chip = chips()[read_board(board)["chip"]]
+    if row == "modules":
+        module = read_board(board)["module"]
+        monkeypatch.setitem(
+            chip, "modules", {**chip["modules"], module: [p for p in chip["modules"][module] if p != pin]}
+        )
+    elif row == "taken":
+        real = compile_module.read_board
+
+        def mistaken(name):
+            found = real(name)
+            taken = {key: what for key, what in found["taken"].items() if key != pin}
+            return {**found, "taken": taken}
+
+        monkeypatch.setattr(compile_module, "read_board", mistaken)
+    elif row == "adc1":  # one too many
+        monkeypatch.setitem(chip, "adc1", [*chip["adc1"], pin])
+        monkeypatch.setitem(chip, "adc2", [p for p in chip["adc2"] if p != pin])
+    else:
+        monkeypatch.setitem(chip, row, [p for p in chip[row] if p != pin])
+
+
+def rows_of(board):
+    """(row, pin) of all that a mistake can be made with on this board."""
+    chip = chips()[board["chip"]]
+    for row in ("strapping", "flash", "console", "input_only", "glitch", "modules", "taken", "adc1"):
+        held = {"modules": chip["modules"][board["module"]], "taken": board["taken"], "adc1": chip["adc2"]}.get(
+            row
+        ) or chip.get(row, ())
+        yield from (
+            (row, pin)
+            for pin in held
+            if pin in board["header"] and not (pin in board["pins"] and len(board["pins"]) < 6)
+        )
+
+
+def river_on(name, **moved):
+    """The river gauge on a board's own free pins, but for those of `moved`."""
+    board = read_board(name)
+    quiet = [
+        pin for pin in board["pins"] if pin not in board["input_only"] and pin not in chips()[board["chip"]]["glitch"]
+    ]
+    quiet = [pin for pin in quiet if pin not in board.get("modem", {}).values() and pin not in moved.values()]
+    ups = {**board["pull_ups"], **board["pull_ups_of_some"]}
+    left = [pin for pin in board["pins"] if pin not in (*moved.values(), *board.get("modem", {}).values())]
+    adc = next(pin for pin in reversed(board["adc"]) if pin in left and pin not in board["pull_ups"])
+    siren, strobe = [pin for pin in quiet if pin != adc and pin not in ups][:2]
+    left = [pin for pin in left if pin not in (adc, siren, strobe)]
+    rx = next(pin for pin in reversed(left))
+    tx = next(pin for pin in left if pin != rx and pin not in board["input_only"])
+    text = bad_files.shipped("river_gauge").replace("esp32_wrover_devkitc", name).replace("buck_5v_2a", "buck_5v_4a")
+    text = text.replace("power = 4\n", "").replace('switch = "load_switch_5v"\npull_down_ohm = 10000\n', "", 1)
+    for old, new in (("rx = 32", f"rx = {moved.get('rx', rx)}"), ("tx = 33", f"tx = {tx}"), ("pin = 34", f"pin = {moved.get('adc', adc)}"),
+                     ("pin = 25", f"pin = {moved.get('siren', siren)}"), ("pin = 26", f"pin = {strobe}")):  # fmt: skip
+        assert old in text
+        text = text.replace(f"{old}\n", f"{new} \n", 1)
+    return text
+
+
+def test_a_table_that_loses_a_pin_is_found_on_every_board(monkeypatch):
+    found, passed = Counter(), []
+    for name, row, pin in [(each, *mistake) for each in boards() for mistake in rows_of(read_board(each))]:
+        assert agree(river_on(name))[0] == "passes"
+        text = river_on(name, **{MOVED.get(row, "rx"): pin})
+        assert agree(text)[0] != "passes"
+        with monkeypatch.context() as one:
+            lost(one, name, row, pin)
+            try:
+                said, names = agree(text)
+            except AssertionError:
+                found[row] += 1
+                continue
+        if said == "passes":
+            passed.append((name, row, pin))
+        else:  # another row has it too
+            assert names
+    assert not passed
+    assert set(found) == {"strapping", "flash", "console", "input_only", "glitch", "modules", "taken", "adc1"}, found
+
+
+@pytest.mark.parametrize("fault", ["another pin", "a pin less", "a pin twice"])
+def test_a_compiler_that_writes_other_pins_than_the_file_is_found(fault, monkeypatch):
+    real = Station.as_data
+
+    def mistaken(self):
+        data = json.loads(json.dumps(real(self)))
+        pins = data["pins"]
+        if fault == "a pin less":
+            del pins["uart1"]["power"]
+        else:
+            pins["strobe"]["pin"] = pins["siren"]["pin"] if fault == "a pin twice" else 27
+        return data
+
+    monkeypatch.setattr(Station, "as_data", mistaken)
     with pytest.raises(AssertionError):
-        agree(bad_files.text(rule))
+        agree(bad_files.shipped("river_gauge"))
 
 
 @settings(max_examples=200, deadline=None)
