@@ -37,7 +37,7 @@ BAD = {
     "console-pin": ("river_gauge", [("pin = 26", "pin = 3")]),
     "board-pin": ("weather_pole", [("pin = 42", "pin = 48")]),
     "lan-pins": ("river_gauge", [("batteries = 2", "batteries = 4"), ("board =", 'access = "lan"\nboard ='), ("[site]", PHY)]),
-    "modem-pin": ("river_gauge", [change for change in ON_LILYGO if change[0] != "power = 4"]),
+    "modem-pin": ("river_gauge", [change for change in ON_LILYGO if change[0] not in ("power = 4", "pin = 26")]),
     "modem-asleep": ("river_gauge_lte", [('"sensor.height"', '"power.profile" = "1"\n"sensor.height"')]),
     "input-only-pin": ("river_gauge", [("pin = 26", "pin = 35")]),
     "adc2-with-wifi": ("river_gauge", [("pin = 34", "pin = 13")]),
