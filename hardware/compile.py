@@ -137,6 +137,7 @@ class Station:
         if driver.level == "only" and not level:
             source.refuse(trail, f'{name} gives a level and nothing else: write gives = "level"')
         self._on_its_bus(driver, sensor, trail)
+        self._above_or_in_the_water(driver, sensor, trail)
         if "gives" in sensor and isinstance(sensor["gives"], list):
             sensor["gives"] = [key or None for key in sensor["gives"]]  # TOML has no null
         for key in points_of(source, driver, sensor, trail, level):
@@ -150,6 +151,14 @@ class Station:
             self.points.append((key, len(self.sensors)))
         self._try(driver, sensor, trail, level)
         self.sensors.append(sensor)
+
+    def _above_or_in_the_water(self, driver: Driver, sensor: dict[str, Any], trail: Trail) -> None:
+        """A ranger's level falls where a probe's rises: taken for the other, a flood is a drought."""
+        can = {"a02yyuw": "range", "maxbotix": "range", "current_loop": "depth"}.get(driver.name)
+        measures = sensor.get("measures", can)
+        if can and measures != can:
+            said = f"{driver.name} measures a {can}, not a {measures}; leave 'measures' out"
+            self.source.refuse((*trail, "measures"), said)
 
     def _on_its_bus(self, driver: Driver, sensor: dict[str, Any], trail: Trail) -> None:
         source, bus = self.source, sensor["bus"]

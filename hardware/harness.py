@@ -68,6 +68,11 @@ def _demand_sensor(station: Station, i: int, sensor: dict[str, Any], fitted: Fit
         )
     if sensor["driver"] in ("current_loop", "reference_cell") and fitted.probe is None:
         source.refuse(("sensors", i), f"sensors[{i + 1}] lacks 'probe', what its converter reads: {_example('part')}")
+    if line in ("pulses", "switch") and fitted.rail:
+        said = (
+            f"sensors[{i + 1}]: a contact is fed by nothing, it closes {sensor['bus']} to ground; leave its 'rail' out"
+        )
+        source.refuse(("sensors", i, "rail"), said)
     for part, rail, key in ((fitted.part, fitted.rail, "rail"), (fitted.probe, fitted.probe_rail, "probe_rail")):
         if part and part["supply_mv"][0] and not rail:
             source.refuse(("sensors", i), f"sensors[{i + 1}] lacks '{key}', which feeds {part.id}: {_example('rail')}")

@@ -140,4 +140,9 @@ def silent_siren(station: Station) -> Iterator[Finding]:
             yield finding(station.source, "silent-siren", ("settings", key), f"{key} is {silent}: {what}")
 
 
-ALL = (level_reach, low_water, warm_up, rise_window, beam, silent_siren)
+def watchdog(station: Station) -> Iterator[Finding]:
+    if station.numbers.get("watchdog_s") == 0:
+        yield finding(station.source, "watchdog-off", ("watchdog_s",), "watchdog_s is 0")
+
+
+ALL = (level_reach, low_water, warm_up, rise_window, beam, silent_siren, watchdog)

@@ -80,6 +80,7 @@ BAD = {
     "beam-clear": ("tide_gauge", [('part = "quay_arm"', 'part = "quay_arm"\nclear_mm = 100')]),
     "beam-tilt": ("tide_gauge", [("tilt = 50", "tilt = 61")]),
     "silent-siren": ("river_gauge", [(SET, f'{SET}"siren.from" = "4"\n')]),
+    "watchdog-off": ("river_gauge", [("board =", "watchdog_s = 0\nboard =")]),
     "output-load": ("storage_tank", [('part = "valve_12v"', 'part = "strobe_2w"')]),
     "switch-side": ("radar_gauge", [('switch = "high_side_12v"', 'switch = "mosfet_low_side"')]),
     "loop-voltage": ("storage_tank", [('driver = "ads1115"\n', LOOP), (SET, f'{SET}"sensor.height" = "0 m"\n')]),

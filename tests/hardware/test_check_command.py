@@ -128,6 +128,8 @@ SOLDERED = [
     ("river_gauge", 'charger = "charger_mppt_4a"\n', "", "supply names a panel and no 'charger'"),
     ("storage_tank", 'part = "ads1115_module"\nrail = "3V3"\nprobe = "transmitter_4_20"\nprobe_rail', 'part = "transmitter_4_20"\nrail',
      "transmitter_4_20 has a line of kind loop, and i2c0 is i2c; its part is what answers on that bus"),
+    ("river_gauge", 'gives = "level"', 'gives = "level"\nmeasures = "depth"', "a02yyuw measures a range, not a depth"),
+    ("rain_gauge", 'part = "tipping_bucket_02mm"', 'part = "tipping_bucket_02mm"\nrail = "battery"', "a contact is fed by nothing"),
     ("pv_monitor", 'probe = "reference_cell_85mv"\n', "", "lacks 'probe', what its converter reads"),
 ]  # fmt: skip
 
@@ -180,6 +182,7 @@ JUST_RIGHT = {
     "beam-tilt": ("tilt = 61", "tilt = 60"), "silent-siren": ('"siren.from" = "4"', '"siren.from" = "3"'), "battery-low": ('"11 V"', '"11.001 V"'),
     "cold-charge": ("coldest_c = -1", "coldest_c = 0"), "rs485-length": ("cable_cm = 10001", "cable_cm = 10000"),
     "loop-voltage": ("shunt_mohm = 250000", "shunt_mohm = 100000"), "switch-side": ("mosfet_low_side", "high_side_12v"),
+    "watchdog-off": ("watchdog_s = 0", "watchdog_s = 60"),
     "output-load": ('part = "strobe_2w"', 'part = "valve_12v"'), "cable-drop": ("cable_cm = 2200", "cable_cm = 300"),
 }  # fmt: skip
 
