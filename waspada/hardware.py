@@ -8,6 +8,7 @@ from typing import Any
 from hardware.check import Unusable, check_file, passes
 from hardware.compile import shipped
 from hardware.rule import rules
+from hardware.shape import plain
 from simulator.errors import InputError
 from waspada import hardware_derived
 
@@ -26,7 +27,8 @@ def add(subparsers: Any) -> None:
         description="Every file is judged. Exit code: 0 all pass, 1 a rule is broken, 2 a file can't be judged (its sentence is on standard error).",
     )
     look.add_argument("files", metavar="FILE", nargs="+", help=f"station file (TOML), or one of {', '.join(shipped())}")
-    does.add_parser("rules", help="the rules, each with its reason and its source")
+    told = does.add_parser("rules", help="the rules, each with its reason and its source")
+    told.add_argument("names", metavar="NAME", nargs="*", help="only these, as `check` names them in brackets (all)")
     hardware_derived.add(does)
 
 
@@ -62,6 +64,8 @@ def _judged(name: str, as_json: bool) -> dict[str, Any]:
         if not why:
             verdict = "passes" if answer["passes"] else "does not pass"
             print(f"{name}: {verdict}, {len(found)} finding{'' if len(found) == 1 else 's'} by {len(rules())} rules")
+        if found:
+            print(f"Where from: waspada hardware rules {' '.join(dict.fromkeys(each.rule.name for each in found))}")
     if why:
         sys.stdout.flush()  # in their order where both go to one file
         print(f"waspada: {why}", file=sys.stderr)
@@ -69,9 +73,13 @@ def _judged(name: str, as_json: bool) -> dict[str, Any]:
 
 
 def _rules(args: argparse.Namespace) -> int:
+    for name in args.names:
+        if name not in rules():
+            raise InputError(plain(f"no rule '{name}'; there are {', '.join(rules())}"))
+    told = [rule for name, rule in rules().items() if not args.names or name in args.names]
     if args.json:
-        print(json.dumps({"rules": [vars(rule) for rule in rules().values()]}))
+        print(json.dumps({"rules": [vars(rule) for rule in told]}))
         return DONE
-    for rule in rules().values():
+    for rule in told:
         print(f"{rule.name} ({rule.severity}): {rule.what}: {rule.why}. Do: {rule.remedy}. Source: {rule.source}")
     return DONE

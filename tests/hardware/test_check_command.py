@@ -207,6 +207,15 @@ def test_every_board_is_offered_where_one_without_psram_is_too_small(tmp_path):
     assert all(name in found.found for name in boards() if name != "esp32_devkitc_v4")
 
 
+def test_a_rule_is_told_by_the_name_that_the_check_gives(folder, capsys):
+    assert "Where from: waspada hardware rules boot-glitch\n" in run(capsys, folder / "broken.toml")[1]
+    assert main(["hardware", "rules", "boot-glitch"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("boot-glitch (error): ") and said.count("\n") == 1 and "Source: " in said
+    assert main(["hardware", "rules", "boot-glich"]) == 2
+    assert "no rule 'boot-glich'; there are pin-absent, " in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("weak_parts")
 @pytest.mark.parametrize("rule", list(rules()))
 def test_a_bad_file_is_a_shipped_one_with_no_more_changed_than_breaks_its_rule(rule, tmp_path):
