@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _wiring(args: argparse.Namespace) -> dict[str, Any]:
     harness = wiring.Harness(load(args.station))
-    name = Path(args.station).stem
+    name = Path(args.station).stem.lstrip("-") or "station"  # a dash would be an option to WireViz
     if not args.out:
         if not args.json:
             print(wiring.page(harness), end="")
