@@ -95,13 +95,17 @@ def test_checker_compiler_and_firmware_agree_on_random_stations():
     @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(st.data())
     def drawn(data):
-        said, names = agree(random_stations.text(data))
+        text = random_stations.text(data)
+        said, names = agree(text)
         seen[said] += 1
+        if said == "passes":
+            seen[tomllib.loads(text).get("access", "wifi")] += 1
         seen.update(names)
 
     drawn()
     assert seen["passes"] > 20, seen
     assert seen["refused"] > 20, seen
+    assert seen["lan"] > 2 and seen["lte"] > 2, seen
 
 
 MOVED = {"adc1": "adc", "glitch": "siren", "input_only": "siren"}  # onto the lost pin, where it is not the ranger's rx
