@@ -93,7 +93,7 @@ $(WIREVIZ): | $(BIN)/python
 
 test: system $(WIREVIZ)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 drawings: setup $(WIREVIZ)
 	@$(MAKE) --no-print-directory system SYSTEM=dot FOR=drawings

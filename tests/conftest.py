@@ -9,3 +9,12 @@ from hypothesis import settings
 settings.register_profile("everywhere", deadline=None, print_blob=True)
 settings.register_profile("ci", settings.get_profile("everywhere"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
+
+# The longest files begin first, so that no core waits for the other at the end.
+LONGEST = ("tests/waspada/test_demo.py",)
+
+
+def pytest_collection_modifyitems(items: list) -> None:
+    items.sort(
+        key=lambda item: LONGEST.index(file) if (file := item.nodeid.split("::")[0]) in LONGEST else len(LONGEST)
+    )

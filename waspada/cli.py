@@ -8,6 +8,7 @@ one JSON object, `{"error": "..."}` when there is no answer.
 
 import argparse
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -81,13 +82,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _say("interrupted", as_json, INTERRUPTED)
     except BrokenPipeError:
-        # The reader has gone (`waspada ... | head`). Python flushes stdout once more at exit: give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone (`waspada ... | head`).
+        _output_to_nowhere()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _output_to_nowhere()
+        return _say(
+            f"{error.filename or 'the output'}: no space left there; make room and give the command again",
+            False,
+            UNUSABLE,
+        )
     except Exception as error:
         if as_json:
             print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
         raise
+
+
+def _output_to_nowhere() -> None:
+    """Python flushes stdout once more at exit: what is left then has somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

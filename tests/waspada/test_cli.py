@@ -159,3 +159,12 @@ def test_reader_that_goes_away_leaves_no_traceback():
     )
     os.close(write)
     assert (done.returncode, done.stderr) == (cli.PIPE_CLOSED, b"")
+
+
+def test_output_to_a_full_disk_is_one_sentence() -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "waspada", "hardware", "rules"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == cli.UNUSABLE
+    assert done.stderr == b"waspada: the output: no space left there; make room and give the command again\n"
