@@ -20,6 +20,7 @@ _WORTH_MS = 2000  # a sleep shorter than this is none
 _STEP_MS = 1000
 _POLL_MS = 20
 _GIVE_UP_MS = 25000  # without any progress
+_GIVE_UP_LTE_MS = 90000  # each wake asks a modem from the first AT on: with less one that hangs is never switched off and on (node.core.modem)
 _LEAVE_MS = 3000
 _TIME_MS = 2000  # for a time server to answer
 _LINGER_MS = 300  # what the gateway has for the station comes right after the connection
@@ -45,6 +46,7 @@ class Duty:
         self.slept_ms = 0  # since the broker was last reached: the clock drifts while the board sleeps
         self.planned_ms = 0
         self.phase = OFF
+        self._give_up_ms = _GIVE_UP_LTE_MS if app._station.get("access") == "lte" else _GIVE_UP_MS
         self._moved_ms = 0
         self._seen = None
         self._cable_ms = -1
@@ -190,14 +192,16 @@ class Duty:
                 if left <= 0:
                     self._leave(now_ms)
                 wait = min(wait, max(left, _POLL_MS))
-        elif gone > _GIVE_UP_MS and not self._on_trial() and (not self.alarmed or self._battery_below(_RESERVE_MV)):
+        elif (
+            gone > self._give_up_ms and not self._on_trial() and (not self.alarmed or self._battery_below(_RESERVE_MV))
+        ):
             self._give_up(now_ms)
         return min(wait, _STEP_MS)
 
     def _may_go(self, gone):
         """A fetch that nobody serves keeps no station awake: it goes on with the next time of the radio, from where its files end."""
         update = self._app.update
-        if self._on_trial() or update and (update._offer or update._fetch and gone <= _GIVE_UP_MS):
+        if self._on_trial() or update and (update._offer or update._fetch and gone <= self._give_up_ms):
             return False
         return not self.alarmed or self._battery_below(_RESERVE_MV)
 

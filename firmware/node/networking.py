@@ -4,6 +4,7 @@ from node.core import happenings
 from node.core.network import CONFIRMED, NONE, REVERTED, Network, told
 
 _ASK_AGAIN_S = 60
+_EIO = 5
 
 
 class Networking:
@@ -25,10 +26,12 @@ class Networking:
     def open(self):
         """Take what was kept into use; while storage can't be read `step` asks again."""
         network = self._network
+        again = self._unread  # told once is enough
+        self._unread = False
         try:
             damaged = network.load(self._storage)
         except OSError:
-            damaged = 1
+            damaged = not again
             self._unread = True
             self._asked_s = self._books.uptime.seconds
         if damaged:
@@ -46,6 +49,10 @@ class Networking:
     def change(self, changes, uplink):
         """Begin a trial; returns what is different, as a person is told. ValueError, KeyError: not allowed; OSError: not kept."""
         network = self._network
+        if self._unread:
+            self._open_again(uplink)
+            if self._unread:
+                raise OSError(_EIO)  # what would come back is not known
         before = network.values
         network.change(self._storage, changes, self._books.uptime.seconds)
         text = told(network.values, before)
@@ -60,10 +67,7 @@ class Networking:
         """Called while the station talks; ends the trial that has run its time."""
         network = self._network
         if self._unread and self._books.uptime.seconds - self._asked_s >= _ASK_AGAIN_S:
-            self._unread = False
-            self.open()
-            if network.revision and uplink:
-                uplink.start_over()
+            self._open_again(uplink)
         if network.before is not None:
             tried, before = network.values, network.before
             answered = uplink is not None and uplink.answered
@@ -74,6 +78,11 @@ class Networking:
             elif word == CONFIRMED:
                 self._tell(word, told(tried, before))
         self._tell(NONE, "")
+
+    def _open_again(self, uplink):
+        self.open()
+        if self._network.revision and uplink:
+            uplink.start_over()
 
     def _use(self, uplink):
         self._link.use(self._network.values)

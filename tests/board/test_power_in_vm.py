@@ -161,6 +161,14 @@ def test_a_bucket_on_a_pin_that_can_not_wake_the_chip_keeps_it_awake(chip, tmp_p
     assert boot(tmp_path, BUCKETS % row["pins"]) == f"{row['wake']}\n"
 
 
+def test_two_contacts_that_count_keep_it_awake_since_asleep_only_one_would(tmp_path):
+    (tmp_path / "world").mkdir()
+    code = "from node.esp32 import power\nprint(power.build({%s}))"
+    row = "'%s': {'kind': 'pulses', 'pin': %d}"
+    assert boot(tmp_path, code % ", ".join((row % ("rain", 27), row % ("wind", 26)))) == "None\n"
+    assert "Power object" in boot(tmp_path, code % row % ("rain", 27))
+
+
 def test_the_weather_poles_bucket_wakes_its_own_chip_and_would_not_wake_the_other(tmp_path):
     pole = compile_station("weather_pole", "a", "d", "00000000")
     (tmp_path / "world").mkdir()

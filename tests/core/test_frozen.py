@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from node import frozen, parts
 from node.core import clock, journal
+from simulator.chips.modem import ModemChip
 from tests.core.station_desk import Desk
+from tests.core.test_modem import Line
 
 SLEEPY = {"power.profile": 1, "report.interval": 300, "sample.interval": 60, "rise.limit": 0}
 # What the new App makes again by itself, or what is of no use after a sleep.
@@ -334,6 +336,21 @@ def test_a_broker_that_is_away_is_tried_for_half_a_minute_and_later_and_later():
     assert 3600_000 < gaps[0] < 1.3 * 3600_000 < gaps[1] < gaps[-1]
     assert 4 * 3600_000 <= gaps[-1] < 5.1 * 3600_000
     assert len(tried) < 4 * (len(gaps) + 1)
+
+
+@pytest.mark.parametrize("fault", ["off", "hangs"])
+def test_a_sleeping_stations_radio_is_on_for_long_enough_to_revive_its_modem(fault):
+    desk = Bed(settings=SLEEPY, station={"access": "lte"})
+    desk.level(300)
+    assert desk.run(60_000, until=lambda: desk.app.radio)
+    began = desk.t
+    assert desk.run(600_000, until=lambda: not desk.app.radio)
+    line = Line(ModemChip())
+    line.chip.on, line.chip.mute = fault != "off", fault == "hangs"
+    line.run(desk.t - began)
+    assert line.chip.on
+    assert not line.chip.mute, "each wake begins again with AT: it would hang for ever"
+    assert line.modem.key == 0
 
 
 def test_below_the_reserve_a_calm_station_leaves_its_radio_off():

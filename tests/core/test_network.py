@@ -277,3 +277,76 @@ def test_a_write_that_fails_after_the_deed_is_done():
     storage.replace = late
     twice.save(storage, STEM, 4, b"kept")
     assert twice.load(storage, STEM) == (4, b"kept", 0)
+
+
+def sick_reads(storage, *names):
+    """Reads of these files fail until the list that is returned is cleared."""
+    honest, sick = storage.read, list(names)
+
+    def read(name, *rest):
+        if name in sick:
+            raise OSError(5)
+        return honest(name, *rest)
+
+    storage.read = read
+    return sick
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_copy_that_can_not_be_read_is_a_damaged_one(which):
+    storage = Storage()
+    twice.save(storage, STEM, 4, b"kept")
+    sick_reads(storage, f"{STEM}.{which}")
+    assert twice.load(storage, STEM) == (4, b"kept", 1)
+
+
+@pytest.mark.parametrize("other", [None, b"00000000 1 {}"])
+def test_a_copy_that_can_not_be_read_beside_one_that_is_no_use_is_not_nothing(other):
+    storage = Storage({STEM + ".1": other} if other else {})
+    sick_reads(storage, STEM + ".0")
+    with pytest.raises(OSError, match="5"):
+        twice.load(storage, STEM)
+
+
+def test_a_change_of_which_one_copy_was_kept_is_kept():
+    storage = Storage()
+    honest = storage.replace
+
+    def full(name, data):
+        if name == STEM + ".1":
+            raise OSError(28)
+        honest(name, data)
+
+    storage.replace = full
+    network = Network(STATION)
+    network.change(storage, {"broker.host": "new"}, 0)
+    again = Network(STATION)
+    again.load(storage)
+    assert again.values == network.values
+    assert network.before["broker.host"] == again.before["broker.host"] == "old"
+
+
+def test_a_change_while_the_network_in_force_is_not_known_waits_and_returns_to_what_worked(desk):
+    desk.broker.host = "new"
+    change(desk, "broker.host new")
+    desk.run(2 * MINUTE)
+    sick = sick_reads(desk.storage, STEM + ".0", STEM + ".1")
+    desk.boot()
+    desk.run(MINUTE // 2)
+    assert "not saved" in change(desk, "broker.host typo")
+    sick.clear()
+    assert "broker.host new -> typo" in desk.type("save")
+    desk.run(11 * MINUTE)
+    assert desk.broker.used[-1]["broker.host"] == "new"
+    assert desk.app.uplink.answered
+    assert words(desk) == ["trial", "confirmed", "trial", "reverted"]
+
+
+def test_a_network_that_can_never_be_read_is_told_once(desk):
+    change(desk, "broker.port 1883")
+    desk.run(2 * MINUTE)
+    sick_reads(desk.storage, STEM + ".0", STEM + ".1")
+    desk.boot()
+    before = len(desk.events("storage"))
+    desk.run(60 * MINUTE)
+    assert len(desk.events("storage")) == before + 1

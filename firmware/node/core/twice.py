@@ -31,8 +31,11 @@ def _image(revision, body):
 
 
 def _read(storage, name):
-    """(revision, body); None when there is nothing, False when it is damaged."""
-    image = storage.read(name, 0, _MOST)
+    """(revision, body); None when there is nothing, False when it is damaged, the OSError when it can't be read."""
+    try:
+        image = storage.read(name, 0, _MOST)
+    except OSError as error:
+        return error
     if not image:
         return None
     rest = image[9:]
@@ -45,12 +48,18 @@ def _read(storage, name):
 def load(storage, stem):
     """(revision, body, damaged): the newest whole copy, (0, b"", damaged) when there is none; `damaged` counts copies that were.
 
-    The copy that is damaged, missing or older is written again from the newest. OSError: storage can't be read.
+    The copy that is damaged, missing or older is written again from the newest. One that can't be read is damaged where the other is whole; OSError:
+    what was kept can't be told.
     """
     names = (stem + ".0", stem + ".1")
     copies = [_read(storage, name) for name in names]
-    whole = [copy for copy in copies if copy]
-    damaged = copies.count(False)
+    whole = [copy for copy in copies if type(copy) is tuple]
+    damaged = 0
+    for copy in copies:
+        if copy is False or isinstance(copy, OSError):
+            damaged += 1
+            if copy and not whole:
+                raise copy
     if not whole:
         return 0, b"", damaged
     newest = max(whole)
@@ -64,7 +73,10 @@ def load(storage, stem):
 
 
 def save(storage, stem, revision, body):
-    """Both copies, one after the other: at any moment one of them is whole. OSError: the newest whole copy is as before, or this one."""
+    """Both copies, one after the other: at any moment one of them is whole. OSError: neither was written. One is enough: it is the newer."""
     image = _image(revision, body)
-    for name in (stem + ".0", stem + ".1"):
-        put(storage, name, image)
+    put(storage, stem + ".0", image)
+    try:
+        put(storage, stem + ".1", image)
+    except OSError:
+        pass  # the next boot tries again

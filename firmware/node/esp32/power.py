@@ -99,13 +99,15 @@ def _doze(contact, ms: int) -> None:
 
 
 def build(pins: dict, early=None, lte=None):
-    """None where sleeping would cost what it can't count. Whether ext0 watches a pin depends on the chip, and its image refuses all others."""
-    for name in pins:
-        if pins[name]["kind"] == "pulses":
-            try:
-                esp32.wake_on_ext0(Pin(pins[name]["pin"]), esp32.WAKEUP_ALL_LOW)
-            except ValueError:
-                return None
+    """None where sleeping would cost what it can't count. Whether ext0 watches a pin depends on the chip, and its image refuses all others; it watches one."""
+    counted = [row["pin"] for row in pins.values() if row["kind"] == "pulses"]
+    if len(counted) > 1:
+        return None
+    for number in counted:
+        try:
+            esp32.wake_on_ext0(Pin(number), esp32.WAKEUP_ALL_LOW)
+        except ValueError:
+            return None
     return Power(pins, early, lte or {})
 
 
