@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from hardware.bench import meter_rows
 from hardware.bom import Bom
 from hardware.compile import Station
-from hardware.power import budget, setting
+from hardware.harness import setting
+from hardware.power import budget
 from hardware.wiring import CABLE_HEAD, PIN_HEAD, Harness, rows_of
 from node.drivers import catalog
 from simulator.errors import InputError

@@ -8,6 +8,7 @@ from hardware.compile import CONVERTERS, Station
 from hardware.fittings import Fitted, Fitting
 from hardware.parts import Part
 from hardware.shape import Trail
+from node.core import settings
 
 CHIP_MV = 3300
 # kind of bus: what a part's line may be on it
@@ -109,6 +110,13 @@ def _example(key: str) -> str:
 def keys_of(station: Station, number: int) -> list[str]:
     """The quantities that a sensor gives."""
     return [key for key, of in station.points if of == number]
+
+
+def setting(station: Station, key: str) -> int:
+    """A setting's value: the file's, or the firmware's own."""
+    row = station.rows[settings.index(key, station.rows)]
+    value: int = station.settings.get(key, row[3])
+    return value
 
 
 def battery_mv(station: Station) -> tuple[int, int]:

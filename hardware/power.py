@@ -10,10 +10,10 @@ from typing import Any
 
 from hardware import harness
 from hardware.compile import Station
+from hardware.harness import setting
 from hardware.parts import Part, parts
 from hardware.shape import ROOM
 from hardware.sites import MONTHS, Light, Site
-from node.core import settings
 from node.core.sounder import PATTERNS
 from node.drivers import catalog
 
@@ -42,12 +42,6 @@ class _Line:
 def figures() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = tomllib.loads((ROOM / "power.toml").read_text(encoding="utf-8"))
     return found
-
-
-def setting(station: Station, key: str) -> int:
-    row = station.rows[settings.index(key, station.rows)]
-    value: int = station.settings.get(key, row[3])
-    return value
 
 
 def wakeful(station: Station) -> str:

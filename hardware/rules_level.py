@@ -6,21 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from hardware.compile import Station
+from hardware.harness import setting
 from hardware.rule import Finding, finding
 from hardware.shape import Trail
-from node.core import hydrology, settings
+from node.core import hydrology
 from node.drivers import catalog
 
 _LINES = ("alert", "warning", "danger")
 _BURST_MS = 2000  # firmware/node/gauge.py: a burst ends then
 _LOOKS_MS = 300  # and three good readings, 100 ms apart, are the fewest
 _BESIDE = ("wall", "manhole", "quay", "lamp_post", "pv_pole")  # what holds the sensor goes down to the water there
-
-
-def setting(station: Station, key: str) -> int:
-    row = station.rows[settings.index(key, station.rows)]
-    value: int = station.settings.get(key, row[3])
-    return value
 
 
 def _ranger(station: Station) -> tuple[int, Mapping[str, Any], Any] | None:

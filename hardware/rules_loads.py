@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 from hardware import copper
 from hardware.compile import Station
-from hardware.harness import battery_mv, loads, on_bus, outputs, rail_mv
+from hardware.harness import battery_mv, loads, on_bus, outputs, rail_mv, setting
 from hardware.net import Wire, square_mm2
 from hardware.rule import Finding, finding
-from hardware.rules_level import setting
 
 _LOADS = {
     "siren": ("siren", "lamp"),

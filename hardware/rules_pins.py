@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 from hardware.boards import chips
 from hardware.compile import Station
-from hardware.harness import CHIP_MV, outputs
+from hardware.harness import CHIP_MV, outputs, setting
 from hardware.rule import Finding, finding
-from node.core import settings
 
 INSIDE_OHM = 45_000  # the chip's own pull-ups
 _BARE_UA = 20_000  # that a pin gives with its level kept
@@ -16,8 +15,7 @@ _LONG_CM = 1000
 
 
 def sleeps(station: Station) -> bool:
-    row = settings.ROWS[settings.index("power.profile", settings.ROWS)]
-    return station.settings.get("power.profile", row[3]) == 1
+    return setting(station, "power.profile") == 1
 
 
 def boot_glitch(station: Station) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hardware import power
 from hardware.boards import chips
 from hardware.compile import Station
-from hardware.harness import battery_mv, cold_mv, keys_of, loads, on_bus, outputs, rail_mv
+from hardware.harness import battery_mv, cold_mv, keys_of, loads, on_bus, outputs, rail_mv, setting
 from hardware.parts import Part
 from hardware.rule import Finding, finding
 from hardware.shape import Trail
@@ -183,7 +183,7 @@ def autonomy(station: Station) -> Iterator[Finding]:
     if "panel" not in station.fittings.supply:
         return
     found = power.budget(station)
-    row = found["profiles"][power.setting(station, "power.profile")]
+    row = found["profiles"][setting(station, "power.profile")]
     if row["battery_needed_mah"] > found["has_mah"]:
         said = (
             f"{found['has_mah']} mAh last {row['autonomy_days']:g} days {row['profile']} at {row['mah_day']:g} mAh a day, "

@@ -8,6 +8,7 @@ import pytest
 
 from hardware import bench, bom, building, power
 from hardware.compile import shipped
+from hardware.harness import setting
 from hardware.parts import parts
 from hardware.shape import ROOM
 from hardware.sheet import sheet
@@ -55,7 +56,7 @@ def test_a_table_that_was_changed_by_hand_is_found(name: str, old: str, new: str
 
 
 def test_the_rangers_reach_and_its_errors_are_as_the_level_sheet_says() -> None:
-    said, height = joined("level"), power.setting(load("river_gauge"), "sensor.height")
+    said, height = joined("level"), setting(load("river_gauge"), "sensor.height")
     assert height == a02yyuw.RANGE_MM
     assert f"{height / 1000:g} m is also as far as" in said
     tilted = height / math.cos(math.radians(5)) - height
@@ -69,7 +70,7 @@ def test_arm_and_cone_of_the_river_gauge_are_as_the_level_sheet_says() -> None:
     one = load("river_gauge")
     part = one.fittings.sensors[0].part
     assert part and one.fittings.mount
-    radius = building.beam_radius_mm(power.setting(one, "sensor.height"), part["beam_deg"])
+    radius = building.beam_radius_mm(setting(one, "sensor.height"), part["beam_deg"])
     said = f"arm of a bridge is {one.fittings.mount['reach_mm'] / 1000:g} m, the radius of the river gauge's ranger at its zero {radius / 1000:.1f} m"
     assert said in joined("level")
 
