@@ -1,6 +1,7 @@
 """What a station is built of: `parts/*.toml`, one file a kind, one table a part. A figure that no data sheet gives is named in `assumed`, with the reason."""
 
 import functools
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -26,6 +27,7 @@ _WHOLE = {
     "is": lambda value: isinstance(value, list) and all(type(each) is int for each in value),
     "about": "a list of whole numbers",
 }
+TIE = re.compile(r"([A-Za-z0-9 ]{1,12}?) (?:to (GND|V\+)|open)")
 LINES = ("ttl", "i2c", "rs485", "onewire", "contact", "loop", "cell", "divider")
 # kind of file -> what its tables say beside COMMON; `kind` chooses among a file's own sorts.
 _SENSOR: Mapping[str, Any] = {
@@ -45,6 +47,9 @@ _SENSOR: Mapping[str, Any] = {
     "unit_milli": {"low": 1, "high": 32000},
     "bus_max_mv": _optional(_MV),
     "beam_deg": {"low": 1, "high": 120},  # the whole angle that a ranger looks at
+    # terminals beside supply and line: GND and V+ are wires, open is none
+    "ties": {"is": lambda value: isinstance(value, list) and bool(value) and all(isinstance(each, str) and TIE.fullmatch(each) for each in value),
+             "about": 'a list as ["SEL to GND"]: a terminal, and to GND, to V+ or open'},
 }  # fmt: skip
 NEEDED = {
     "ttl": ("high_mv", "takes_high_mv"), "i2c": ("high_mv", "takes_high_mv", "addresses", "max_khz", "pf", "pull_up_ohm"),
@@ -58,7 +63,7 @@ KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType({
         for kind in ("siren", "strobe", "valve", "lamp")
     },
     "circuits": {
-        "divider": {"top_ohm": _OHM, "bottom_ohm": _OHM},
+        "divider": {"top_ohm": _OHM, "bottom_ohm": _OHM, "capacitor_nf": {"low": 1, "high": 10_000}},  # at the pin
         "shifter": {"low_mv": _RANGE, "high_mv": _RANGE},
         "rs485": {"supply_mv": _RANGE, "unit_milli": {"low": 1, "high": 4000, "required": True}, "terminates": {"flag": True, "required": True}, **_CURRENTS},
         "switch": {"supply_mv": _RANGE, "max_ma": _MA, "on_at_mv": _MV, "off_at_mv": _MV, "pull_down_ohm": {"low": 0, "high": 10_000_000, "required": True},

@@ -19,7 +19,7 @@ from hardware.shape import ROOM, Source, read
 from simulator.errors import InputError
 from waspada.cli import main
 
-OPTIONAL = {"about", "assumed", "kind", "cold_cut_off"}
+OPTIONAL = {"about", "assumed", "kind", "cold_cut_off", "ties", "capacitor_nf"}
 TABLES = {group: tomllib.loads((PARTS / f"{group}.toml").read_text(encoding="utf-8")) for group in KINDS}
 OF_ONE = {("radar_kwl801b", "beam_deg")}  # a transmitter's driver can't tell that it is a ranger's
 FIGURES = [
