@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from hardware import copper
+from hardware import copper, terminals
 from hardware.compile import Station
 from hardware.net import Net
 from hardware.part import COMMON
@@ -16,9 +16,22 @@ from hardware.shape import ROOM, Source, table
 
 FLOODNET_USD, FLOODNET_MOUNTED_USD = 200, 210
 FLOODNET = "https://github.com/floodnet-nyc/flood-sensor"  # README, How to build a flood sensor; its older README lists USD 235.36 of parts
-HEAD = ("part", "count", "unit", "name", "usd_each", "usd", "priced", "sources", "datasheet", "where", "assumed")
+HEAD = (
+    "part",
+    "count",
+    "unit",
+    "name",
+    "usd_each",
+    "usd",
+    "priced",
+    "sources",
+    "datasheet",
+    "where",
+    "assumed",
+    "about",
+)
 _PER = {"station": "pcs", "box_s": "pcs", "box_l": "pcs", "cable": "pcs", "long": "pcs", "metre": "m", "metre_1_5": "m",
-        "fuses": "pcs", "each": "pcs", "lte": "pcs", "lan": "pcs"}  # fmt: skip
+        "fuses": "pcs", "battery": "pcs", "terminal": "pcs", "each": "pcs", "lte": "pcs", "lan": "pcs"}  # fmt: skip
 SMALL_MAH, _LONG_CM, _FUSES_A_BLOCK = 12_000, 1000, 6  # two blocks of 6 Ah
 
 
@@ -33,10 +46,15 @@ class Row(NamedTuple):
     def cents(self) -> int:
         return round(self.many * self.figures["usd_cents"])
 
+    @property
+    def about(self) -> str:
+        """What to know of it before it is bought and wired."""
+        return " ".join(str(self.figures.get("about", "")).split())
+
     def cells(self) -> list[str]:
         row, assumed = self.figures, self.figures.get("assumed", {})
         return [self.part, f"{self.many:g}", self.unit, row["name"], _usd(row["usd_cents"]), _usd(self.cents), row["priced"],
-                "; ".join(row["sources"]), row["datasheet"], row["where"], ", ".join(assumed)]  # fmt: skip
+                "; ".join(row["sources"]), row["datasheet"], row["where"], ", ".join(assumed), self.about]  # fmt: skip
 
 
 def _usd(cents: int) -> str:
@@ -65,11 +83,10 @@ class Bom:
         source = Source(path, path.read_text(encoding="utf-8"))
         specs = {**COMMON, "per": {"choices": list(_PER), "required": True}}
         station = self.net.station
-        many = _many(station, copper.outside(self.net))
+        many = {**_many(station, copper.outside(self.net)), "terminal": terminals.screws(self.net)}
         fuses: dict[str, int] = {}
-        for name, ma in copper.fuses(station).items():
-            many_of = station.fittings.batteries if name == "battery" else 1
-            fuses[f"{ma / 1000:g} A"] = fuses.get(f"{ma / 1000:g} A", 0) + many_of
+        for fuse in copper.placed(station):
+            fuses[f"{fuse.ma / 1000:g} A"] = fuses.get(f"{fuse.ma / 1000:g} A", 0) + 1
         each: Mapping[str, Mapping[str, int]] = {"fuse": fuses, "resistor": copper.resistors(station), "shunt": copper.shunts(station)}  # fmt: skip
         for name, row in source.values.items():
             figures = table(source, row, specs, (name,))
@@ -104,7 +121,7 @@ class Bom:
         writer.writerow(HEAD)
         writer.writerows(row.cells() for row in self.rows)
         writer.writerow(
-            ["total", "", "", self._total(), "", _usd(self.cents), self.priced[1], "", "", "", "every price"]
+            ["total", "", "", self._total(), "", _usd(self.cents), self.priced[1], "", "", "", "every price", ""]
         )
         return out.getvalue()
 
@@ -145,6 +162,7 @@ def _many(station: Station, cables: Mapping[str, tuple[int, str, int]]) -> dict[
     return {
         "station": 1, "box_s": mah <= SMALL_MAH, "box_l": mah > SMALL_MAH, "cable": len(cables), **metres,
         "long": sum(cm >= _LONG_CM for cm, _, _ in cables.values()), "fuses": math.ceil((len(copper.fuses(station)) - 1) / _FUSES_A_BLOCK),
+        "battery": station.fittings.batteries,
         "lte": access == "lte", "lan": access == "lan",
     }  # fmt: skip
 

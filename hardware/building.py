@@ -8,7 +8,7 @@ from hardware.bom import Bom
 from hardware.compile import Station
 from hardware.harness import setting
 from hardware.power import budget
-from hardware.wiring import CABLE_HEAD, PIN_HEAD, Harness, rows_of
+from hardware.wiring import CABLE_HEAD, PIN_HEAD, SMALL_HEAD, WIRES_SAY, Harness, rows_of
 from node.drivers import catalog
 from simulator.errors import InputError
 
@@ -24,12 +24,26 @@ def sections(station: Station) -> list[str]:
         harness, bom = Harness(station), Bom(station)
     except InputError as error:
         return ["## To build it", "", f"Not to be built from this file yet: {str(error).split(': ', 1)[-1]}.", ""]
-    return [*_wiring(harness), *_board(station), *_meter(station), *_place(station), *_bom(bom), *_power(station)]
+    return [
+        *_to_know(harness, bom),
+        *_wiring(harness),
+        *_meter(station),
+        *_place(station),
+        *_bom(bom),
+        *_power(station),
+    ]
 
 
-def _board(station: Station) -> list[str]:
-    about = station.board.get("about")
-    return [f"The board, {station.board['name']}: {about}", ""] if about else []
+def _to_know(harness: Harness, bom: Bom) -> list[str]:
+    """What a part's table says of itself, once a part; and which address its jumpers must have."""
+    rows = []
+    for row in bom.rows:
+        notes = [f"{block.name}: {note}" for block in harness.net.blocks.values() if block.kind == row.part
+                 for note in block.notes if note.startswith("address") and "jumpers" in note or note.endswith("no wire")]  # fmt: skip
+        said = " ".join([row.about, *(f"{note}." for note in notes)]).strip()
+        if said:
+            rows.append([row.figures["name"], said])
+    return ["## To know before it is bought and wired", "", *rows_of(["part", "to know"], rows), ""]
 
 
 def _wiring(harness: Harness) -> list[str]:
@@ -39,8 +53,11 @@ def _wiring(harness: Harness) -> list[str]:
         f"The drawing: [wiring/{name}.svg](wiring/{name}.svg), made by `waspada hardware wiring {name}`. Pins are those of the station's file; the board's own "
         "`station.json` is compiled from the same lines, and is the firmware's one list of pins.", "",
         *rows_of(PIN_HEAD, harness.pin_rows()), "",
-        "Wires, as the drawing numbers them; those that end at one sensor go there in one cable. What is `in the box` has no length in the file:", "",
+        "Wires, as the drawing numbers them; those that end at one sensor go there in one cable."
+        f" What is `in the box` has no length in the file. {WIRES_SAY}", "",
         *rows_of(CABLE_HEAD, harness.cable_rows()), "",
+        "Parts and wires at the terminals, beside those:", "", *rows_of(SMALL_HEAD, harness.small_rows()), "",
+        "What is inside each switch, divider and transceiver, pin by pin: [circuits](../build/circuits.md).", "",
     ]  # fmt: skip
 
 
@@ -56,15 +73,23 @@ def beam_radius_mm(distance_mm: int, beam_deg: int) -> int:
     return round(distance_mm * math.tan(math.radians(beam_deg / 2)))
 
 
+def _of_driver(station: Station, number: int, key: str) -> int:
+    sensor = station.sensors[number]
+    try:
+        return int(getattr(catalog.make(catalog.LEVEL, sensor["driver"], None, sensor), key))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return 0
+
+
+def range_mm(station: Station, number: int) -> int:
+    """The farthest that its driver takes for a reading; 0 where that is not known."""
+    return _of_driver(station, number, "range_mm")
+
+
 def blanking_mm(station: Station, number: int) -> int:
     """What the driver itself holds to, or the file's care."""
-    sensor = station.sensors[number]
     care = int(station.source.values.get("care", {}).get("blanking_mm", 0))
-    try:
-        made = catalog.make(catalog.LEVEL, sensor["driver"], None, sensor)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return care
-    return max(care, int(made.blanking_mm))
+    return max(care, _of_driver(station, number, "blanking_mm"))
 
 
 def _place(station: Station) -> list[str]:
@@ -86,15 +111,23 @@ def _field_of_view(station: Station, number: int) -> list[str]:
         f"- It stands {height / 1000:g} m above the gauge's zero and is blind for {blank / 1000:g} m: water above "
         f"{(height - blank) / 1000:g} m is not told."
     ]
+    reach = range_mm(station, number)
+    if part["line"] not in ("loop", "i2c") and reach:
+        more = (
+            "it can't hang higher and tell the zero"
+            if reach <= height
+            else f"it may hang {(reach - height) / 1000:g} m higher at most"
+        )
+        lines.append(f"- {part.name} tells no distance beyond {reach / 1000:g} m: {more}.")
     beam = part.get("beam_deg")
     if not beam and part["line"] not in ("loop", "i2c"):
         lines.append(f"- How wide its beam is, the data sheet of {part.name} says: keep that cone free to the zero.")
     if beam:
         radius = beam_radius_mm(height, beam)
-        assumed = ", assumed" if "beam_deg" in part.assumed else ""
+        assumed = f"; assumed: {part.assumed['beam_deg']}" if "beam_deg" in part.assumed else ""
         lines.append(
-            f"- Its beam is {beam} degrees wide ({part.name}{assumed}): at the zero it looks at a circle of {radius / 1000:.1f} m around the point below it. "
-            "No pier, wall, ladder, pipe or branch in that cone."
+            f"- Its beam is {beam} degrees wide ({part.name}{assumed}): at the zero its cone has a radius of {radius / 1000:.1f} m, {2 * radius / 1000:.1f} m "
+            "across, around the point below it. No pier, wall, ladder, pipe or branch in that cone."
         )
     return [*lines, ""]
 

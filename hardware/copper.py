@@ -5,7 +5,7 @@ cut through leaves the gauge alive. Both factors are our own judgement.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hardware.compile import Station
 from hardware.harness import loads
@@ -14,6 +14,7 @@ from hardware.rules_power import peaks_ua
 if TYPE_CHECKING:
     from hardware.net import Net, Wire
 
+OUTSIDE_CM = 50  # a longer wire leaves the box, in a cable
 FUSES_MA = (1000, 2000, 3000, 5000, 7500, 10000, 15000, 20000)  # blade fuses
 # Conductors of class 5 at 20 degrees, IEC 60228 (https://mycableengineering.com/knowledge-base/iec-60228-dc-resistance); 0.25 by its cross-section from 0.75.
 MILLIOHM_M = {"0.25": 78.0, "0.75": 26.0, "1.5": 13.3, "4": 4.95}
@@ -63,14 +64,33 @@ def fuses(station: Station) -> dict[str, int]:
     return {"battery": main_ma(station), **{name: fuse_ma(ua) for name, ua in branches_ua(station)}}
 
 
-def fuse_notes(station: Station) -> list[str]:
-    """As the drawing says it, at the battery's rail."""
-    main, *rest = fuses(station).items()
-    behind = ", ".join(f"{name} {ma / 1000:g} A" for name, ma in rest)
+class Fuse(NamedTuple):
+    """`label` is what is printed beside it, `of` the battery whose lead it is in, or what is behind it."""
+
+    label: str
+    of: str
+    ma: int
+
+    @property
+    def said(self) -> str:
+        return f"{self.label} {self.ma / 1000:g} A"
+
+
+def batteries(station: Station) -> list[str]:
+    """The blocks: one each, since each has its own fuse."""
     count = station.fittings.batteries
-    where = "the battery's plus" if count == 1 else f"the plus of each of the {count} batteries"
-    at = f"fuse {main[1] / 1000:g} A within 10 cm of {where}"
-    return [f"{at}; a fuse for each wire from here: {behind}"]
+    return ["battery"] if count == 1 else [f"battery{number}" for number in range(1, count + 1)]
+
+
+def placed(station: Station) -> list[Fuse]:
+    """All of a station's fuses as they stand: one in each battery's lead, then those of the block."""
+    main, *rest = fuses(station).items()
+    every = [(name, main[1]) for name in batteries(station)] + rest
+    return [Fuse(f"F{number}", name, ma) for number, (name, ma) in enumerate(every, 1)]
+
+
+def fuse_of(station: Station, name: str) -> Fuse:
+    return next(fuse for fuse in placed(station) if fuse.of == name)
 
 
 def drop_mv(wire: "Wire", ua: int) -> int:
@@ -106,7 +126,7 @@ def outside(net: "Net") -> dict[str, tuple[int, str, int]]:
     """Cables that leave the box, each by what is at its end: (cm, the thickest core's mm2, cores). A PV module's own lines are one cable."""
     found: dict[str, tuple[int, str, int]] = {}
     for wire in net.wires:
-        if wire.cable_cm <= 50:
+        if wire.cable_cm <= OUTSIDE_CM:
             continue
         ends = (wire.source[0], wire.target[0])
         name = next((end for end in ends if end.startswith("module_")), "")

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from hardware import copper, harness
+from hardware import copper, harness, terminals
 from hardware.compile import Station
 from hardware.fittings import Fitted, Fitting
-from hardware.parts import Part
+from hardware.parts import TIE, Part, parts
 
 BOARD, BATTERY, FIVE = "board", "12V", "5V"
-THERE = "there already"  # drawn, not bought
+THERE, HOLDER = "there already", "fuse holder"  # drawn, and bought as no part: the first not at all
 _COLOURS = {"+": "RD", "-": "BK"}
 _SIGNALS = ("YE", "GN", "BU", "WH", "OG", "VT", "BN", "GY")
 _MEMBERS = ("rx", "tx", "power", "sda", "scl", "pin")
@@ -22,20 +22,22 @@ _SQUARES = (
 )  # up to so many uA: mm2; 4 is a PV module's own cable
 
 
-def square_mm2(ua: int) -> str:
-    """The core for this current."""
-    return next(square for most, square in _SQUARES if ua <= most)
+def square_mm2(ua: int, cm: int = 0) -> str:
+    """The core for this current; outside the box no cable has thinner ones than the second."""
+    return next(square for most, square in _SQUARES[cm > copper.OUTSIDE_CM :] if ua <= most)
 
 
 @dataclass
 class Block:
-    """Something with terminals. `pins` in order of first use."""
+    """Something with terminals. `pins` in order of first use; `labels` what the drawing writes beside them."""
 
     name: str
     label: str
     kind: str
     pins: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,19 @@ class Net:
                     self.uses.append(PinUse(row[member], name, member, "the board's own modem", "wired on the board"))
         for i, chip in self._shunts:  # last: they go into lines that are there by now
             self._shunt(i, chip)
+        terminals.gather(self)
+        fuses = {fuse.label: fuse for fuse in copper.placed(station)}
+        rail = self.blocks[BATTERY]
+        rail.pins = ["+", *sorted((pin for pin in rail.pins if pin in fuses), key=list(fuses).index), "-"]
+        rail.labels = [
+            "common plus",
+            *(f"{fuses[pin].of} {fuses[pin].ma / 1000:g} A" for pin in rail.pins[1:-1]),
+            "minus",
+        ]
+        self.small = list(terminals.small(self))
+        for part in self.small:
+            if part.drawn in self.blocks:
+                self.blocks[part.drawn].notes.append(part.said)
 
     # Blocks and wires
 
@@ -89,10 +104,12 @@ class Net:
         return name
 
     def part(self, name: str, part: Part, *notes: str) -> str:
-        return self.block(name, part.name, part.id, *notes)
+        block = self.block(name, part.name, part.id, *notes)
+        self.blocks[block].about = " ".join(str(part.get("about", "")).split())
+        return block
 
     def wire(self, source: tuple[str, str], target: tuple[str, str], sign: str, cm: int = 0, ua: int = 0) -> None:
-        self._join(source, target, sign, cm, square_mm2(ua))
+        self._join(source, target, sign, cm, square_mm2(ua, cm))
 
     def _join(self, source: tuple[str, str], target: tuple[str, str], sign: str, cm: int, square: str) -> None:
         for name, pin in (source, target):
@@ -100,12 +117,15 @@ class Net:
                 self.blocks[name].pins.append(pin)
         self.wires.append(Wire(source, target, sign, cm, square))
 
-    def feed(self, rail: str, target: str, plus: str = "V+", minus: str = "GND", *, cm: int = 0, ua: int = 0) -> None:
-        """Both wires of a supply, from the block that has that rail."""
-        source = {"battery": (BATTERY, "+", "-"), "5V": (FIVE, "5V", "GND"), "3V3": (BOARD, "3V3", "GND")}[rail]
+    def feed(
+        self, rail: str, target: str, plus: str = "V+", minus: str = "GND", *, cm: int = 0, ua: int = 0, of: str = ""
+    ) -> None:
+        """Both wires of a supply, from the block that has that rail; from the battery's behind the fuse of `of`. All of GND is one terminal."""
+        tap = copper.fuse_of(self.station, of).label if rail == "battery" and plus else ""
+        source = {"battery": ((BATTERY, tap), (BATTERY, "-")), "5V": ((FIVE, "5V"), (FIVE, "GND")), "3V3": ((BOARD, "3V3"), (FIVE, "GND"))}[rail]  # fmt: skip
         if plus:
-            self.wire((source[0], source[1]), (target, plus), "+", cm, ua)
-        self.wire((source[0], source[2]), (target, minus), "-", cm, ua)
+            self.wire(source[0], (target, plus), "+", cm, ua)
+        self.wire(source[1], (target, minus), "-", cm, ua)
 
     def use(self, row: dict[str, Any], name: str, member: str, to: str, note: str = "") -> tuple[str, str]:
         pin = int(row[member])
@@ -116,7 +136,7 @@ class Net:
 
     def _supply(self) -> None:
         station, supply = self.station, self.station.fittings.supply
-        self.block(BATTERY, "battery's rail, behind its fuse", "12 V", *copper.fuse_notes(station))
+        self.block(BATTERY, "fuse block with a common plus; terminals of minus", "12 V")
         if "panel" in supply:
             count = self.station.fittings.panels
             self.part("panel", supply["panel"], f"{count} in parallel" if count > 1 else "")
@@ -128,24 +148,34 @@ class Net:
                 self.wire(("panel", "-"), ("charger", "PV-"), "-", 300, ua)
             self.wire(("charger", "BAT+"), (BATTERY, "+"), "+", 30, supply["charger"]["max_ma"] * 1000)
             self.wire(("charger", "BAT-"), (BATTERY, "-"), "-", 30, supply["charger"]["max_ma"] * 1000)
-        count = station.fittings.batteries
-        self.part("battery", supply["battery"], f"{count} in parallel" if count > 1 else "")
-        for sign in "+-":
-            self.wire(("battery", sign), (BATTERY, sign), sign, 30, copper.main_ma(station) * 1000)
+        for name in copper.batteries(station):
+            self._battery(name, supply["battery"])
         self.part("regulator", supply["regulator"])
-        self.feed("battery", "regulator", "IN+", "IN-", cm=20, ua=_A)
-        self.block(FIVE, "terminals, 5 V", "5 V")
+        self.feed("battery", "regulator", "IN+", "IN-", cm=20, ua=_A, of="regulator")
+        self.block(FIVE, "terminals of 5 V and GND", "5 V")
         self.wire(("regulator", "OUT+"), (FIVE, "5V"), "+", 20, _A)
         self.wire(("regulator", "OUT-"), (FIVE, "GND"), "-", 20, _A)
         self.block(BOARD, station.board["name"], station.source.values["board"])
-        self.feed("5V", BOARD, "5V", "GND", cm=20, ua=_A)
+        self.blocks[BOARD].about = " ".join(str(station.board.get("about", "")).split())
+        self.feed("5V", BOARD, station.board.get("feed_pin", "5V"), "GND", cm=20, ua=_A)
+
+    def _battery(self, name: str, part: Part) -> None:
+        """It meets the rail through the fuse in its own lead and nowhere else."""
+        fuse, ua = copper.fuse_of(self.station, name), copper.main_ma(self.station) * 1000
+        self.part(name, part)
+        holder = self.block(
+            fuse.label, f"fuse {fuse.ma / 1000:g} A in a holder", HOLDER, "10 cm from the battery's plus at most"
+        )
+        self.wire((name, "+"), (holder, "in"), "+", 10, ua)
+        self.wire((holder, "out"), (BATTERY, "+"), "+", 20, ua)
+        self.wire((name, "-"), (BATTERY, "-"), "-", 30, ua)
 
     def _switched(self, name: str, row: dict[str, Any], fit: Fitting, rail: str) -> tuple[str, str] | None:
         """A sensor's supply behind the switch that `power` drives, or None: it is fed all the time."""
         if "power" not in row or not fit.switch:
             return None
-        switch = self.part(f"{name}_switch", fit.switch, _down(fit))
-        self.feed(rail, switch, "IN", "GND", cm=20)
+        switch = self.part(f"{name}_switch", fit.switch)
+        self.feed(rail, switch, "IN", "GND", cm=20, of=name)
         self.wire(self.use(row, name, "power", switch, _down(fit)), (switch, "ON"), "power", 20)
         return switch, "OUT"
 
@@ -177,7 +207,23 @@ class Net:
             self.wire(source, (sensor, "V+"), "+", fit.cable_cm)
             self.feed(rail, sensor, "", "GND", cm=fit.cable_cm)
         else:
-            self.feed(rail, sensor, cm=fit.cable_cm)
+            self.feed(rail, sensor, cm=fit.cable_cm, of=name)
+        self._tied(sensor, self.blocks[sensor], fit.cable_cm)
+
+    def _tied(self, sensor: str, block: Block, cm: int) -> None:
+        """What its part says of terminals beside supply and line."""
+        for each in parts("sensors")[block.kind].get("ties", ()):
+            found = TIE.fullmatch(each)
+            assert found
+            if found[2]:
+                end = (
+                    (FIVE, "GND")
+                    if found[2] == "GND"
+                    else next(w.source for w in self.wires if w.target == (sensor, "V+"))
+                )
+                self.wire(end, (sensor, found[1]), "-" if found[2] == "GND" else "+", cm)
+            else:
+                block.notes.append(f"{each}: no wire")
 
     def _through(
         self, name: str, fit: Fitting, pin: tuple[str, str], sensor: str, out: str
@@ -224,16 +270,18 @@ class Net:
             address = self.station.sensors[i].get("address") or (part.get("addresses") or [0])[0]
             key = f"{name}_{part.id}_{address:02x}"
             new = key not in seen
-            seen[key] = self.part(key, part, f"address {address:#x}")
+            by = "by its jumpers" if len(part.get("addresses") or ()) > 1 else "fixed"
+            seen[key] = self.part(key, part, f"address {address:#x}, {by}")
             if new:
-                self.feed(rail, key, "VCC", "GND", cm=fit.cable_cm)
+                self.feed(rail, key, "VCC", "GND", cm=fit.cable_cm, of=name)
+                self._tied(key, self.blocks[key], fit.cable_cm)
                 for member, pin in pins.items():
                     self.wire(pin, (key, member.upper()), member, fit.cable_cm)
-            self._probe(i, fitted, key)
+            self._probe(name, i, fitted, key)
             if self.station.sensors[i]["driver"] == "ina226":
                 self._shunts.append((i, key))
 
-    def _probe(self, i: int, fitted: Fitted, converter: str) -> None:
+    def _probe(self, bus: str, i: int, fitted: Fitted, converter: str) -> None:
         if not fitted.probe:
             return
         sensor = self.station.sensors[i]
@@ -241,9 +289,8 @@ class Net:
         probe = self.part(f"{converter}_{fitted.probe.id}", fitted.probe)
         inputs = sorted({f"AIN{each}" for channel in channels for each in str(channel.get("input", "0")).split("-")})
         if fitted.probe["line"] == "loop":
-            self.blocks[converter].notes.append("100 Ohm 0.1 % from AIN to GND: the loop's current")
             if fitted.probe_rail:
-                self.wire((BATTERY, "+"), (probe, "+"), "+", 1000)
+                self.wire((BATTERY, copper.fuse_of(self.station, bus).label), (probe, "+"), "+", 1000)
             self.wire((converter, inputs[0]), (probe, "-"), "loop", 1000)
             return
         for terminal, pin in zip("+-", inputs if len(inputs) > 1 else [*inputs, "GND"], strict=False):
@@ -304,7 +351,7 @@ class Net:
     def _adc(self, name: str, row: dict[str, Any], fit: Fitting) -> None:
         for part in fit.has("divider"):
             divider = self.part(f"{name}_divider", part)
-            self.feed("battery", divider, "TOP", "GND", cm=fit.cable_cm)
+            self.feed("battery", divider, "TOP", "GND", cm=fit.cable_cm, of=name)
             self.wire(self.use(row, name, "pin", divider), (divider, "OUT"), name, fit.cable_cm)
 
     def _output(self, name: str, row: dict[str, Any], fit: Fitting) -> None:
@@ -316,9 +363,9 @@ class Net:
             self.wire(self.use(row, name, "pin", block), (block, "+"), name, fit.cable_cm, ua)
             self.feed(rail, block, "", "-", cm=fit.cable_cm, ua=ua)
             return
-        switch = self.part(f"{name}_switch", fit.switch, _down(fit))
+        switch = self.part(f"{name}_switch", fit.switch)
         self.wire(self.use(row, name, "pin", switch, _down(fit)), (switch, "IN"), name, 20)
-        self.feed(rail, switch, "V+", "GND", cm=20, ua=ua)
+        self.feed(rail, switch, "V+", "GND", cm=20, ua=ua, of=name)
         self.wire((switch, "OUT+"), (block, "+"), "+", fit.cable_cm, ua)
         self.wire((switch, "OUT-"), (block, "-"), "-", fit.cable_cm, ua)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardware.compile import Station
-from hardware.net import BATTERY, BOARD, FIVE, Block, Net, Wire, colours
+from hardware.net import BOARD, Block, Net, Wire, colours
+from hardware.terminals import fuse_of
 
 _MARK = "<!-- of the harness "
-_FED = ("charger", BATTERY, "regulator", FIVE, BOARD)  # the supply's own targets
 
 
 class Harness:
@@ -35,9 +35,24 @@ class Harness:
             for wire, colour in zip(wires, colours(wires), strict=True):
                 length = f"{wire.cable_cm / 100:g} m" if wire.cable_cm else "in the box"
                 rows.append(
-                    [f"W{number}", colour, ": ".join(wire.source), ": ".join(wire.target), f"{wire.square} mm2", length]
+                    [
+                        f"W{number}",
+                        colour,
+                        ": ".join(wire.source),
+                        ": ".join(wire.target),
+                        f"{wire.square} mm2",
+                        length,
+                        fuse_of(self.net, wire),
+                    ]
                 )
         return rows
+
+    def abouts(self) -> list[tuple[str, str]]:
+        """What each part's table says of itself, once a part."""
+        return list(dict.fromkeys((block.label, block.about) for block in self.net.blocks.values() if block.about))
+
+    def small_rows(self) -> list[list[str]]:
+        return [[part.label, part.what, part.source, part.target, part.how] for part in self.net.small]
 
     def as_data(self) -> dict[str, Any]:
         return {
@@ -45,12 +60,19 @@ class Harness:
             "pins": [vars(use) for use in sorted(self.net.uses, key=lambda use: use.pin)],
             "blocks": {name: {"part": block.kind, "name": block.label, "terminals": block.pins, "notes": block.notes}
                        for name, block in self.net.blocks.items()},
-            "wires": [dict(zip(("cable", "colour", "from", "to", "square", "length"), row, strict=True)) for row in self.cable_rows()],
+            "wires": [dict(zip(("cable", "colour", "from", "to", "square", "length", "fuse"), row, strict=True)) for row in self.cable_rows()],
+            "at_terminals": [dict(zip(("label", "what", "from", "to", "how"), row, strict=True)) for row in self.small_rows()],
         }  # fmt: skip
 
 
 PIN_HEAD = ["pin", "in the station's file", "goes to", "with"]
-CABLE_HEAD = ["cable", "colour", "from", "to", "wire", "length"]
+CABLE_HEAD = ["cable", "colour", "from", "to", "at least", "length", "fuse"]
+SMALL_HEAD = ["label", "what", "from", "to", "how"]
+WIRES_SAY = (
+    "`12V: F3` is the clip of fuse F3 in the fuse block: no red wire begins at the block's plus itself. A fuse stands in each battery's own lead. "
+    "Where nothing stands, the wire is behind the converter or the panel, which limit themselves. Cross-sections are the least: outdoor cable has 0.75 mm2. "
+    "All GND is one terminal, and so is all 12 V minus; two wires at most under a screw."
+)
 
 
 def rows_of(head: list[str], rows: list[list[str]]) -> list[str]:
@@ -60,34 +82,33 @@ def rows_of(head: list[str], rows: list[list[str]]) -> list[str]:
 def page(harness: Harness) -> str:
     """Both tables in Markdown, and the blocks they join."""
     blocks = [[block.name, block.label, "; ".join(block.notes)] for block in harness.net.blocks.values()]
+    know = [[name, said] for name, said in harness.abouts()]
     lines = [
         f"# {harness.title}: wiring", "", f"<!-- Made by `waspada hardware wiring {harness.name}`: change the station's file, not this page. -->", "",
         "## Pins of the board", "", *rows_of(PIN_HEAD, harness.pin_rows()), "",
         "## Blocks", "", *rows_of(["block", "what it is", "to know"], blocks), "",
-        "## Wires", "", *rows_of(CABLE_HEAD, harness.cable_rows()), "",
+        "## To know", "", *rows_of(["part", "to know before it is bought and wired"], know), "",
+        "## Wires", "", WIRES_SAY, "", *rows_of(CABLE_HEAD, harness.cable_rows()), "",
+        "## At the terminals", "", *rows_of(SMALL_HEAD, harness.small_rows()), "",
     ]  # fmt: skip
     return "\n".join(lines)
 
 
 def wireviz(harness: Harness) -> str:
-    """The drawing's source. Its values are JSON, which is YAML too. Supply and station are drawn apart: the terminals between them stand in both."""
+    """The drawing's source. Its values are JSON, which is YAML too."""
     blocks = harness.net.blocks
-    ends: dict[str, str] = {}  # as drawn: the block it is
     joined = []
     for number, ((source, target), wires) in enumerate(harness.cables.items(), 1):
-        fed = target in _FED
         row: list[dict[str, list[str]]] = []
         for name, pins in ((source, [w.source[1] for w in wires]), (target, [w.target[1] for w in wires])):
-            drawn = f"{name} (fed)" if fed and name in (BOARD, BATTERY, FIVE) else name
-            ends[drawn] = name
-            row.append({drawn: pins})
+            row.append({name: pins})
         joined.append(f"  - {json.dumps([row[0], {f'W{number}': list(range(1, len(wires) + 1))}, row[1]])}")
     lines = [
         f"# Made by `waspada hardware wiring {harness.name}`: change the station's file, not this one.",
         "connectors:",
     ]
-    for drawn, name in ends.items():
-        lines += _entry(drawn, _connector(blocks[name]))
+    for name, block in blocks.items():
+        lines += _entry(name, _connector(block))
     lines.append("cables:")
     for number, wires in enumerate(harness.cables.values(), 1):
         lines += _entry(f"W{number}", _cable(wires))
@@ -101,8 +122,8 @@ def _connector(block: Block) -> dict[str, Any]:
         "show_pincount": False,
         "hide_disconnected_pins": True,
     }
-    if block.kind != block.label:
-        found["subtype"] = block.kind
+    if block.labels:
+        found["pinlabels"] = block.labels
     if block.notes:
         found["notes"] = "\n".join(_wrapped(note) for note in block.notes)
     if block.name == BOARD:

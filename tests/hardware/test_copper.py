@@ -1,11 +1,12 @@
 """Fuses, wires and what falls over them: each wire outlives its fuse, each load has its volts with an empty battery, and a cut siren leaves the gauge alive."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hardware import copper
+from hardware import copper, terminals
 from hardware.compile import STATIONS, Station, shipped
 from hardware.harness import battery_mv, rail_mv
 from hardware.net import BATTERY, BOARD, FIVE, Net, Wire
@@ -24,27 +25,17 @@ def station(name: str, *changes: tuple[str, str]) -> Station:
     return Station(Source(Path(f"{name}.toml"), text))
 
 
-def behind(net: Net, wire: Wire) -> str:
-    """What a wire feeds: through a shunt it is what comes after."""
-    while wire.target[0].endswith("_shunt"):
-        wire = next(each for each in net.wires if each.source == (wire.target[0], "OUT"))
-    return wire.target[0]
-
-
 def too_thin(net: Net) -> list[str]:
-    """Wires of the battery's rail that would burn before their fuse does."""
-    fuses = copper.fuses(net.station)
+    """Wires of the battery's rail that would burn before the fuse does that they are behind."""
+    fuses = {fuse.label: fuse.ma for fuse in copper.placed(net.station)}
     found = []
     for wire in net.wires:
-        if wire.sign != "+":
-            continue
-        target = behind(net, wire)
-        name = "battery" if target == BATTERY else next(
-            (name for name in fuses if wire.source[0] in (BATTERY, f"{name}_switch") and (target == name or target.startswith(f"{name}_"))), "")  # fmt: skip
-        if wire.source[0] == BATTERY:
-            assert name, f"{target} has no fuse"
-        if name and copper.CARRIES_MA[wire.square] < fuses[name]:
-            found.append(f"{wire.source} to {wire.target}: {wire.square} mm2 behind {fuses[name]} mA")
+        labels = re.findall(r"F\d+", terminals.fuse_of(net, wire))
+        if wire.source[0] == BATTERY and wire.sign == "+":
+            assert labels, f"{wire.target} has no fuse"
+        most = max((fuses[label] for label in labels), default=0)
+        if copper.CARRIES_MA[wire.square] < most:
+            found.append(f"{wire.source} to {wire.target}: {wire.square} mm2 behind {most} mA")
     return found
 
 
@@ -144,9 +135,15 @@ def test_the_suppressor_lets_through_less_than_what_stands_behind_it_takes() -> 
 
 def test_the_drawing_says_which_fuse_is_where() -> None:
     net = Net(station("river_gauge_maxbotix"))
-    assert (
-        net.blocks[BATTERY]
-        .notes[0]
-        .endswith("a fuse for each wire from here: regulator 1 A, siren 2 A, strobe 1 A, adc1 1 A")
-    )
-    assert {BOARD, FIVE} <= set(net.blocks)
+    main = [fuse for fuse in copper.placed(net.station) if fuse.of.startswith("battery")]
+    said = [
+        f"F{number} {what}"
+        for number, what in enumerate(("regulator 1 A", "siren 2 A", "strobe 1 A", "adc1 1 A"), len(main) + 1)
+    ]
+    rail = net.blocks[BATTERY]
+    assert [f"{pin} {label}" for pin, label in zip(rail.pins, rail.labels, strict=True)] == [
+        "+ common plus",
+        *said,
+        "- minus",
+    ]
+    assert {BOARD, FIVE, *(fuse.label for fuse in main)} <= set(net.blocks)

@@ -3,14 +3,18 @@
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
+from hardware import copper, terminals
 from hardware.bom import Bom
 from hardware.compile import STATIONS, Station, shipped
+from hardware.net import Net
 from hardware.power import Day
 from hardware.shape import ROOM, Source
 from hardware.wiring import Harness, is_of, marked, page, wireviz
@@ -124,8 +128,19 @@ def test_a_stale_drawing_is_found() -> None:
         ("river_gauge", "| 32 | uart1.rx | uart1_a02yyuw | level divider, 1 kOhm over 2 kOhm |"),
         ("radar_gauge", "120 Ohm at the cable's far end"),
         ("pv_monitor", "shunt 5 mOhm in the line of the panel current 2"),
-        ("weather_pole", "address 0x76"),
-        ("storage_tank", "100 Ohm 0.1 % from AIN to GND"),
+        ("weather_pole", "address 0x76, by its jumpers"),
+        ("weather_pole", "| BK | 5V: GND | i2c0_sen55_69: SEL |"),
+        ("weather_pole", "Pull SEL to ground before power"),
+        ("radar_gauge", "Not an AO3401"),
+        ("river_gauge", "| RD | 12V: F4 | siren_switch: V+ | 0.75 mm2 | 0.2 m | F4 2 A |"),
+        ("river_gauge", "| RD | siren_switch: OUT+ | siren: + | 0.75 mm2 | 3 m | behind F4 |"),
+        ("river_gauge", "| RD | battery2: + | F2: in | 1.5 mm2 | 0.1 m | before F2: 10 cm at most |"),
+        ("weather_pole", "| RD | charger: BAT+ | i2c1_ina226_module_40_shunt: IN | 1.5 mm2 | 0.3 m | behind F1, F2 |"),
+        ("river_gauge", "| R2 | 10 kOhm | board: GPIO25 | board: GND |"),
+        ("river_gauge", "| C1 | 100 nF | board: GPIO34 | board: GND |"),
+        ("river_gauge", "| D1 | suppressor SMBJ15A | 12V: + | 12V: - | band to +"),
+        ("river_gauge", "The diode (1N5822)"),
+        ("storage_tank", "| R4 | 100 Ohm 0.1 % | i2c0_ads1115_module_48: AIN0 | i2c0_ads1115_module_48: GND |"),
     ],
 )
 def test_the_page_says_what_the_electrician_must_know(name: str, said: str) -> None:
@@ -157,9 +172,9 @@ def test_whatever_station_can_be_read_is_drawn_with_its_own_pins_and_costs_energ
 def test_a_shunt_is_drawn_in_the_line_that_it_measures() -> None:
     wires = {(wire.source, wire.target) for wire in Harness(station("weather_pole")).net.wires}
     siren, charger = "i2c1_ina226_module_41", "i2c1_ina226_module_40"
-    assert {(("12V", "+"), (f"{siren}_shunt", "IN")), ((f"{siren}_shunt", "OUT"), ("siren_switch", "V+"))} <= wires
+    assert {(("12V", "F5"), (f"{siren}_shunt", "IN")), ((f"{siren}_shunt", "OUT"), ("siren_switch", "V+"))} <= wires
     assert {(("charger", "BAT+"), (f"{charger}_shunt", "IN")), ((f"{charger}_shunt", "OUT"), ("12V", "+"))} <= wires
-    assert not {(("12V", "+"), ("siren_switch", "V+")), (("charger", "BAT+"), ("12V", "+"))} & wires
+    assert not {(("12V", "F5"), ("siren_switch", "V+")), (("charger", "BAT+"), ("12V", "+"))} & wires
     for chip in (siren, charger):
         assert {((chip, "IN+"), (f"{chip}_shunt", "IN")), ((chip, "IN-"), (f"{chip}_shunt", "OUT"))} <= wires
 
@@ -174,13 +189,80 @@ def test_a_shunt_that_is_turned_round_is_drawn_so() -> None:
 def test_each_pv_module_has_its_own_shunt_and_one_common_minus() -> None:
     wires = Harness(station("pv_monitor")).net.wires
     assert [wire.square for wire in wires if wire.target[0].endswith("_load")] == ["4"] * 8
-    assert sum(wire.source == ("board", "GND") and wire.target[0].startswith("module_") for wire in wires) == 8
+    assert sum(wire.source == ("5V", "GND") and wire.target[0].startswith("module_") for wire in wires) == 8
 
 
 def test_outputs_have_their_switch_and_its_resistor() -> None:
     net = Harness(station("river_gauge")).net
     assert ("board", "GPIO25") in [wire.source for wire in net.wires if wire.target == ("siren_switch", "IN")]
-    assert net.blocks["siren_switch"].notes == ["10 kOhm from the pin to GND"]
+    assert (
+        "R2 10 kOhm: board: GPIO25 to board: GND" in net.blocks["board"].notes and not net.blocks["siren_switch"].notes
+    )
+
+
+def unfused(net: Net) -> list[str]:
+    """Plus wires of the battery's rail that no fuse is in, and batteries that meet it otherwise than through their own."""
+    fuses = {fuse.label: fuse for fuse in copper.placed(net.station)}
+    found = [
+        f"{wire.source} to {wire.target}"
+        for wire in net.wires
+        if wire.source[0] == "12V" and wire.sign == "+" and wire.source[1] not in fuses
+    ]
+    for name in copper.batteries(net.station):
+        leads = [wire.target for wire in net.wires if wire.source == (name, "+")]
+        if leads != [(copper.fuse_of(net.station, name).label, "in")]:
+            found.append(f"{name} to {leads}")
+    return found
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_no_red_wire_begins_at_battery_or_rail_without_its_fuse(name: str) -> None:
+    assert unfused(Net(station(name))) == []
+
+
+def test_a_wire_without_its_fuse_is_found() -> None:
+    for source, target in ((("12V", "F4"), ("12V", "+")), (("battery1", "+"), ("battery1", "+"))):
+        net = Net(station("river_gauge"))
+        net.wires = [replace(wire, source=target, target=("12V", "+") if source[0] != "12V" else wire.target)
+                     if wire.source == source else wire for wire in net.wires]  # fmt: skip
+        assert unfused(net), source
+
+
+def test_two_batteries_are_two_blocks_with_a_fuse_each() -> None:
+    blocks = Net(station("river_gauge")).blocks
+    assert {"battery1", "battery2", "F1", "F2"} <= set(blocks) and "battery" not in blocks
+    one = Net(station("river_gauge", ("batteries = 2", "batteries = 1"))).blocks
+    assert {"battery", "F1"} <= set(one) and "F2" not in one
+
+
+def crowded(net: Net) -> list[str]:
+    """Screws of the board with more than two ends: wires, and resistors to a pin."""
+    ends = Counter(pin for wire in net.wires for block, pin in (wire.source, wire.target) if block == "board")
+    ends += Counter(part.source.removeprefix("board: ") for part in net.small if part.source.startswith("board: "))
+    return [pin for pin, many in ends.items() if many > 2]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_no_screw_of_the_board_holds_more_than_two_ends(name: str) -> None:
+    assert crowded(Net(station(name))) == []
+
+
+def test_a_crowded_screw_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminals, "gather", lambda net: None)
+    assert set(crowded(Net(station("pv_monitor")))) == {"3V3", "GPIO21", "GPIO22"}
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_block_is_drawn_once(name: str) -> None:
+    harness = Harness(station(name))
+    assert list(read_back(wireviz(harness))["connectors"]) == list(harness.net.blocks)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_leaves_the_box_is_as_thick_as_the_cable_that_is_bought(name: str) -> None:
+    assert not [
+        wire for wire in Net(station(name)).wires if wire.cable_cm > copper.OUTSIDE_CM and float(wire.square) < 0.75
+    ]
 
 
 def test_a_file_without_its_parts_is_refused_in_one_sentence(
