@@ -15,6 +15,7 @@ from hardware import copper, terminals
 from hardware.bom import Bom
 from hardware.compile import STATIONS, Station, shipped
 from hardware.net import Net
+from hardware.parts import parts
 from hardware.power import Day
 from hardware.shape import ROOM, Source
 from hardware.wiring import Harness, is_of, marked, page, wireviz
@@ -23,6 +24,7 @@ from tests.hardware import random_stations
 from waspada import cli, hardware_derived
 
 DRAWINGS = ROOM.parent / "docs" / "sheets" / "wiring"
+CIRCUITS = ROOM.parent / "docs" / "build" / "circuits.md"
 MEMBERS = ("rx", "tx", "power", "sda", "scl", "pin")
 
 
@@ -114,6 +116,23 @@ def test_what_wireviz_reads_holds_together(name: str) -> None:
 def test_the_drawing_in_the_pages_is_of_todays_harness(name: str) -> None:
     svg = (DRAWINGS / f"{name}.svg").read_text(encoding="utf-8")
     assert is_of(svg, wireviz(Harness(station(name)))), "draw again: make drawings"
+
+
+def undrawn(text: str) -> list[str]:
+    """Circuits without a section of the page, or whose section lacks a value of their table."""
+    found = []
+    for part in parts("circuits").values():
+        section = next((each for each in text.split("\n## ") if f"`{part.id}`" in each.splitlines()[0]), "")
+        values = [part[key] for key in ("top_ohm", "bottom_ohm", "pull_down_ohm") if part.get(key)]
+        wanted = ["```text", *(terminals.ohms(ohm).removesuffix(" kOhm") for ohm in values)]
+        found += [f"{part.id}: {each}" for each in wanted if each not in section]
+    return found
+
+
+def test_every_circuit_has_its_drawing_with_its_values() -> None:
+    text = CIRCUITS.read_text(encoding="utf-8")
+    assert undrawn(text) == []
+    assert undrawn(text.replace("`load_switch_5v`", "``")) and undrawn(text.replace("470", "330"))
 
 
 def test_a_stale_drawing_is_found() -> None:
