@@ -42,20 +42,19 @@ def gather(net: "Net") -> None:
         for block, pin in (wire.source, wire.target):
             if block == BOARD:
                 ends[pin] = ends.get(pin, 0) + 1
-    bus_of = {f"GPIO{use.pin}": use.bus for use in net.uses}
-    for bus in bus_of.values():
-        if net.station.fittings.fit(bus).pull_up_ohm:
-            for pin in [pin for pin, of in bus_of.items() if of == bus and pin in ends]:
-                ends[pin] += 1
-    full = {bus_of.get(pin, THREE) for pin, many in ends.items() if many > _AT_A_SCREW}
-    for name in [THREE, *dict.fromkeys(bus_of.values())]:
-        if name in full:
-            block, label = (
-                (THREE, "terminals of 3.3 V") if name == THREE else (f"{name}_terminals", f"terminals of {name}")
-            )
-            net.block(block, label, "rail")
-            for pin in [pin for pin in ends if bus_of.get(pin, THREE) == name and pin not in ("5V", "GND")]:
-                _moved(net, pin, block, pin if name == THREE else _line(net, pin))
+    of = {f"GPIO{use.pin}": use.bus for use in net.uses} | {"3V3": THREE}
+    for pin, bus in of.items():
+        if pin in ends and net.station.fittings.fit(bus).pull_up_ohm:
+            ends[pin] += 1
+    full = {of[pin] for pin, many in ends.items() if pin in of and many > _AT_A_SCREW}
+    for name in [THREE, *dict.fromkeys(of.values())]:
+        if name not in full:
+            continue
+        full.remove(name)
+        block, label = (THREE, "terminals of 3.3 V") if name == THREE else (f"{name}_terminals", f"terminals of {name}")
+        net.block(block, label, "rail")
+        for pin in [pin for pin in ends if of.get(pin) == name]:
+            _moved(net, pin, block, pin if name == THREE else _line(net, pin))
 
 
 def _line(net: "Net", pin: str) -> str:
