@@ -45,6 +45,7 @@ def _specs() -> dict[str, Mapping[str, Any]]:
         "uarts": _PINS,
         "i2cs": _PINS,
         "supply_mv": {"low": 2500, "high": 60000, "count": 2, "required": True},
+        "feed_pin": {"text": r"[A-Za-z0-9+_.-]{1,12}", "about": "what is printed where its 5 V go in (5V)"},
         "rail_ma": {"low": 1, "high": 5000, "required": True},
         "asleep_ua": _UA,
         "awake_ua": _UA,

@@ -108,7 +108,11 @@ def test_the_first_station_is_the_river_gauge() -> None:
     one, said = load("river_gauge"), joined("first_station")
     supply, outputs = one.fittings.supply, one.fittings.fits
     least, most = one.board["supply_mv"]
-    assert f"5.0 V ({least / 1000:g} to {most / 1000:g})" in joined("acceptance")
+    by_lte = load("river_gauge_lte").board["supply_mv"]
+    assert (
+        f"the board's 5.0 V ({least / 1000:g} to {most / 1000:g}; VBUS: {by_lte[0] / 1000:.1f} to {by_lte[1] / 1000:g})"
+        in joined("acceptance")
+    )
     assert f"bench supply {supply['battery']['nominal_mv'] / 1000:g} V" in said
     assert (
         f"At {supply['battery']['empty_mv'] / 1000:.1f} and {supply['charger']['output_mv'] / 1000:g} V: the same"
