@@ -155,7 +155,7 @@ def test_a_station_that_never_sleeps_is_measured_as_one_that_is_always_on() -> N
 def test_the_pages_say_how_a_station_is_made_to_sleep() -> None:
     said = joined(page("README"))
     assert '"power.profile" = "1" # 0: always on; 1: asleep between two samples' in said
-    assert "`set power.profile 1`, `save`, then `reboot`" in said
+    assert "`login PIN`, `set power.profile 1`, `save`, `reboot`" in said
     assert f"awake for {['no', 'one', 'two', 'three', 'four', 'five'][bench.AWAKE_S // 60]} minutes after each boot" in joined(page("acceptance"))  # fmt: skip
 
 
