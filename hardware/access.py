@@ -10,6 +10,10 @@ PHYS = ("lan8720", "lan8670", "ip101", "rtl8201", "dp83848", "ksz8041", "ksz8081
 RMII = (19, 21, 22, 25, 26, 27)  # the chip's own MAC has them nowhere else
 # A quotation mark would end the AT command's text.
 _WORD = {"text": r"[!#-~]{1,63}", "about": "1 to 63 letters without spaces and quotation marks"}
+_APN = {
+    "text": r"[!#-~]{0,63}",
+    "about": 'up to 63 letters without spaces and quotation marks; "" where the SIM needs none',
+}
 _PIN = {"low": 0, "high": 39}
 LAN: Mapping[str, Mapping[str, Any]] = {
     "mdc": {**_PIN, "required": True},
@@ -21,7 +25,7 @@ LAN: Mapping[str, Mapping[str, Any]] = {
     "ref_clk_mode": {"choices": ["in", "out"]},
 }
 SUBSCRIPTION: Mapping[str, Mapping[str, Any]] = {
-    "apn": _WORD,
+    "apn": _APN,
     "user": _WORD,
     "key": _WORD,
     "pin": {"text": r"\d{4,8}", "about": "the SIM's PIN, 4 to 8 digits as text"},

@@ -50,8 +50,8 @@ def _wiring(harness: Harness) -> list[str]:
     name = harness.name
     return [
         "## How it is wired", "",
-        f"The drawing: [wiring/{name}.svg](wiring/{name}.svg), made by `waspada hardware wiring {name}`. Pins are those of the station's file; the board's own "
-        "`station.json` is compiled from the same lines, and is the firmware's one list of pins.", "",
+        f"The drawing: [wiring/{name}.svg](wiring/{name}.svg), made by `waspada hardware wiring {harness.called} --out wiring`. "
+        "Pins are those of the station's file; the board's own `station.json` is compiled from the same lines, and is the firmware's one list of pins.", "",
         *rows_of(PIN_HEAD, harness.pin_rows()), "",
         "Wires, as the drawing numbers them; those that end at one sensor go there in one cable."
         f" What is `in the box` has no length in the file. {WIRES_SAY}", "",
@@ -187,7 +187,7 @@ def _power(station: Station) -> list[str]:
     return [
         "## What feeds it", "", *rows_of(head, rows), "",
         f"As its settings stand it is {found['is']}. Of its {found['has_mah']} mAh, {found['siren_reserve_mah']} are kept for {found['siren_h']:g} h of siren "
-        f"and strobe. Panel and battery for a place: `waspada hardware power {found['station']} --site 1.55,110.35`. "
+        f"and strobe. Panel and battery for a place: `waspada hardware power {station.called} --site 1.55,110.35`. "
         "Estimates from data sheets and others' measurements; nothing was measured by us.", "",
     ]  # fmt: skip
 

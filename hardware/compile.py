@@ -11,8 +11,9 @@ from hardware.access import read_access
 from hardware.boards import NAME, boards, read_board
 from hardware.drivers import DRIVERS, MEASURED, Driver, points_of
 from hardware.extras import SPECS, derived, read_extras
+from hardware.parts import Part, parts
 from hardware.pins import check_pins
-from hardware.shape import ROOM, Source, Trail, read, table
+from hardware.shape import ROOM, Source, Trail, meant, read, table
 from node.core import hydrology, limits, settings
 from node.drivers import catalog
 from simulator.errors import InputError
@@ -23,6 +24,8 @@ KEYS = (
 )  # fmt: skip
 OVERRIDES = ("settings", "wifi", "lte", "broker", "time", "watchdog_s")
 MOST_SENSORS = 32
+FIVE_METRES_MM = 5000  # a MaxBotix that sees further is blind for more
+_WORDS = {"power.profile": "0 is always on, 1 asleep between samples"}  # of a setting whose numbers say nothing
 CONVERTERS = ("ads1115", "reference_cell")  # several may read one ADS1115: they take turns
 
 _SEASON: dict[str, dict[str, Any]] = {
@@ -93,6 +96,12 @@ class Station:
         self.fittings = fittings.Fittings(source, source.values.get("pins", {}), self._fitted)
         self._fits_the_board()
 
+    @property
+    def called(self) -> str:
+        """What a command takes for it: a shipped one's name, or its file."""
+        path = self.source.path
+        return path.stem if path.parent == STATIONS and path.stem in shipped() else str(path)
+
     def _text(self, key: str) -> str:
         value = self.source.values.get(key)
         if not isinstance(value, str) or not value:
@@ -104,7 +113,7 @@ class Station:
         if not re.fullmatch(NAME, name):
             self.source.refuse(("board",), f"no board '{name}'; there are {', '.join(boards())}")
         if name not in boards():
-            self.source.refuse(("board",), f"no board '{name}'; there are {', '.join(boards())}")
+            self.source.refuse(("board",), f"no board '{name}'; there are {', '.join(boards())}{meant(name, boards())}")
         return read_board(name)
 
     # Sensors
@@ -128,10 +137,15 @@ class Station:
         name = row.get("driver")
         driver = DRIVERS.get(name) if isinstance(name, str) else None
         if driver is None:
-            source.refuse((*trail, "driver"), f"no driver {name!r:.40}; there are {', '.join(sorted(DRIVERS))}")
+            source.refuse(
+                (*trail, "driver"),
+                f"no driver {name!r:.40}; there are {', '.join(sorted(DRIVERS))}{meant(name, DRIVERS)}",
+            )
         level = row.get("gives") == "level"
         sensor = table(source, row, {**driver.specs(level), **fittings.OF_A_SENSOR}, trail)
         self._fitted.append(({key: sensor.pop(key) for key in fittings.OF_A_SENSOR if key in sensor}, driver.name))
+        if level:
+            self._as_its_part_sees(driver, sensor, trail)
         if level and not driver.level:
             source.refuse((*trail, "gives"), f"{name} gives no level; {', '.join(_level_drivers())} do")
         if driver.level == "only" and not level:
@@ -152,6 +166,23 @@ class Station:
         self._try(driver, sensor, trail, level)
         self.sensors.append(sensor)
 
+    def _as_its_part_sees(self, driver: Driver, sensor: dict[str, Any], trail: Trail) -> None:
+        """A ranger's row that leaves its reach out has its part's; one that claims more than that would wait for water that is never told."""
+        part = parts("sensors").get(self._fitted[-1][0].get("part", ""), Part("", "", {}))
+        for key, better in (("blanking_mm", lambda mm, own: mm < own), ("range_mm", lambda mm, own: mm > own)):
+            own = part.get(key)
+            if own is None or key not in driver.keys or driver.name not in part["drivers"]:
+                continue
+            if better(sensor.setdefault(key, own), own):
+                does = "is blind for" if key == "blanking_mm" else "sees to"
+                self.source.breaks(
+                    (*trail, key), f"{key} is {sensor[key]}, and {part.id} {does} {own}", "sensor-claims"
+                )
+        if driver.name == "maxbotix" and sensor.get("range_mm", 0) > FIVE_METRES_MM and "blanking_mm" not in sensor:
+            self.source.refuse(
+                trail, "maxbotix: a model that sees beyond 5000 mm is blind for 500: write its blanking_mm, or its part"
+            )
+
     def _above_or_in_the_water(self, driver: Driver, sensor: dict[str, Any], trail: Trail) -> None:
         """A ranger's level falls where a probe's rises: taken for the other, a flood is a drought."""
         can = {"a02yyuw": "range", "maxbotix": "range", "current_loop": "depth"}.get(driver.name)
@@ -163,7 +194,10 @@ class Station:
     def _on_its_bus(self, driver: Driver, sensor: dict[str, Any], trail: Trail) -> None:
         source, bus = self.source, sensor["bus"]
         if bus not in self.pins:
-            source.refuse((*trail, "bus"), f"no bus '{bus}' in [pins]; there are {', '.join(sorted(self.pins))}")
+            source.refuse(
+                (*trail, "bus"),
+                f"no bus '{bus}' in [pins]; there are {', '.join(sorted(self.pins))}{meant(bus, self.pins)}",
+            )
         pins = self.pins[bus]
         if pins["kind"] != driver.bus:
             source.refuse((*trail, "bus"), f"'{bus}' is of kind {pins['kind']}, {driver.name} needs {driver.bus}")
@@ -242,8 +276,11 @@ class Station:
         if len(words) != (2 if row[1] else 1):
             example = settings.shown(row, row[3])
             raise ValueError(f'{key} is {text!r:.40}; write text with its unit, as "{example}"' if row[1] else
-                             f"{key} is {text!r:.40}; write a whole number from {row[4]} to {row[5]}")  # fmt: skip
-        return settings.validate(row, *words)
+                             f"{key} is {text!r:.40}; write a whole number from {row[4]} to {row[5]}{': ' + _WORDS[key] if key in _WORDS else ''}")  # fmt: skip
+        try:
+            return settings.validate(row, *words)
+        except ValueError as error:
+            raise ValueError(f"{error}{': ' + _WORDS[key] if key in _WORDS else ''}") from None
 
     def _seasons(self) -> list[list[int]]:
         rows = self.source.values.get("seasons", [])

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hardware.parts import Part, parts
-from hardware.shape import Source, Trail, table
+from hardware.shape import Source, Trail, meant, table
 
 RAILS = ("battery", "5V", "3V3")
 _PART = {"text": "[a-z][a-z0-9_]{0,39}", "about": "a part's name"}
@@ -125,7 +125,9 @@ class Fittings:
                 part = found[key] = one(self._source, trail, "sensors", row[key])
                 if driver not in part["drivers"]:
                     drivers = ", ".join(part["drivers"])
-                    self._source.refuse(trail, f"{part.id} is read by {drivers}, not by {driver}; {_readers(driver)}")
+                    self._source.refuse(
+                        trail, f"{part.id} is read by {drivers}, not by {driver}; {readers(driver, key == 'probe')}"
+                    )
         return Fitted(found["part"], found["probe"], row)
 
     def _fits(self, rows: Any, pins: Mapping[str, Any]) -> dict[str, Fitting]:
@@ -135,7 +137,9 @@ class Fittings:
         found = {}
         for name, row in rows.items():
             if name not in pins:
-                source.refuse(("fit", name), f"fit.{name:.40} is on no pin: [pins] has {', '.join(pins)}")
+                source.refuse(
+                    ("fit", name), f"fit.{name:.40} is on no pin: [pins] has {', '.join(pins)}{meant(name, pins)}"
+                )
             row = table(source, row, FIT, ("fit", name))
             _of_its_kind(source, name, pins[name]["kind"], row)
             part = one(source, ("fit", name, "part"), "outputs", row["part"]) if "part" in row else None
@@ -173,11 +177,18 @@ def one(source: Source, trail: Trail, group: str, name: str, kind: str = "") -> 
     there = {key: part for key, part in parts(group).items() if not kind or part.kind == kind}
     if name not in there:
         source.refuse(
-            trail, f"no {kind or group[:-1]} '{name:.40}'; hardware/parts/{group}.toml has {', '.join(there)}"
+            trail,
+            f"no {kind or group[:-1]} '{name:.40}'; hardware/parts/{group}.toml has {', '.join(there)}{meant(name, there)}",
         )
     return there[name]
 
 
-def _readers(driver: str) -> str:
-    names = [part.id for part in parts("sensors").values() if driver in part["drivers"]]
-    return f"for {driver} there are {', '.join(names)}"
+def readers(driver: str, behind: bool = False) -> str:
+    """The parts of a driver; `behind`: those that a converter reads, else those that answer on the bus."""
+    probes = ("loop", "cell")
+    names = [
+        part.id
+        for part in parts("sensors").values()
+        if driver in part["drivers"] and (part["line"] in probes) == behind
+    ]
+    return f"for {driver} there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"

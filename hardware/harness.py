@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hardware.compile import CONVERTERS, Station
-from hardware.fittings import Fitted, Fitting
-from hardware.parts import Part
+from hardware.fittings import Fitted, Fitting, readers
+from hardware.parts import Part, parts
 from hardware.shape import Trail
 from node.core import settings
 
@@ -40,10 +40,10 @@ def demand(station: Station) -> None:
         if row["kind"] == "output":
             for key in ("part", "rail"):
                 if not getattr(fittings.fit(name), key):
-                    source.refuse(("fit", name), f"fit.{name} lacks '{key}': {_example(key)}")
+                    source.refuse(("fit", name), f"fit.{name} lacks '{key}': {_example(key, 'outputs')}")
         if "power" in row and name in station.pins and not fittings.fit(name).switch:
             source.refuse(
-                ("fit", name), f"fit.{name} lacks 'switch': pins.{name}.power drives one of parts/circuits.toml"
+                ("fit", name), f"fit.{name} lacks 'switch', which pins.{name}.power drives: {_example('switch')}"
             )
         if "power" not in row and row["kind"] == "uart" and fittings.fit(name).switch:
             source.refuse(
@@ -59,7 +59,7 @@ def _demand_sensor(station: Station, i: int, sensor: dict[str, Any], fitted: Fit
     if sensor["driver"] == "battery":
         return
     if fitted.part is None:
-        source.refuse(("sensors", i), f"sensors[{i + 1}] lacks 'part': {_example('part')}")
+        source.refuse(("sensors", i), f"sensors[{i + 1}] lacks 'part': {readers(sensor['driver'])}")
     line = station.pins[sensor["bus"]]["kind"]
     if fitted.part["line"] not in OF_A_BUS[line]:
         source.refuse(
@@ -68,7 +68,10 @@ def _demand_sensor(station: Station, i: int, sensor: dict[str, Any], fitted: Fit
             "answers on that bus, the probe behind a converter is its 'probe'",
         )
     if sensor["driver"] in ("current_loop", "reference_cell") and fitted.probe is None:
-        source.refuse(("sensors", i), f"sensors[{i + 1}] lacks 'probe', what its converter reads: {_example('part')}")
+        source.refuse(
+            ("sensors", i),
+            f"sensors[{i + 1}] lacks 'probe', what its converter reads: {readers(sensor['driver'], behind=True)}",
+        )
     if line in ("pulses", "switch") and fitted.rail:
         said = (
             f"sensors[{i + 1}]: a contact is fed by nothing, it closes {sensor['bus']} to ground; leave its 'rail' out"
@@ -98,11 +101,15 @@ def _demand_one_chip(station: Station) -> None:
                 station.source.refuse(("sensors", i, "part"), said)
 
 
-def _example(key: str) -> str:
+def _example(key: str, group: str = "circuits") -> str:
+    there = {part.id: part.kind for part in parts(group).values()}
     examples = {
-        "site": "coldest_c, the lowest air temperature in degrees", "mount": "part, one of parts/mounts.toml",
+        "site": "coldest_c, the lowest air temperature in degrees",
+        "mount": f"part, of parts/mounts.toml {', '.join(parts('mounts'))}",
         "supply": "battery and regulator, and charger and panel where the sun feeds it, of parts/supplies.toml",
-        "part": "one of hardware/parts", "rail": "allowed are battery, 5V, 3V3",
+        "part": f"of hardware/parts/{group}.toml {', '.join(there)}",
+        "switch": f"of hardware/parts/circuits.toml {', '.join(name for name, kind in there.items() if kind == 'switch')}",
+        "rail": "allowed are battery, 5V, 3V3",
     }  # fmt: skip
     return examples[key]
 

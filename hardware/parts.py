@@ -47,6 +47,8 @@ _SENSOR: Mapping[str, Any] = {
     "unit_milli": {"low": 1, "high": 32000},
     "bus_max_mv": _optional(_MV),
     "beam_deg": {"low": 1, "high": 120},  # the whole angle that a ranger looks at
+    "blanking_mm": {"low": 1, "high": 30_000},  # a ranger is blind for that, and sees to range_mm
+    "range_mm": {"low": 100, "high": 100_000},
     # terminals beside supply and line: GND and V+ are wires, open is none
     "ties": {"is": lambda value: isinstance(value, list) and bool(value) and all(isinstance(each, str) and TIE.fullmatch(each) for each in value),
              "about": 'a list as ["SEL to GND"]: a terminal, and to GND, to V+ or open'},
@@ -55,7 +57,8 @@ NEEDED = {
     "ttl": ("high_mv", "takes_high_mv"), "i2c": ("high_mv", "takes_high_mv", "addresses", "max_khz", "pf", "pull_up_ohm"),
     "rs485": ("unit_milli",), "onewire": ("high_mv", "takes_high_mv"),
 }  # fmt: skip
-OF_A_DRIVER = {"ina226": ("bus_max_mv",), "a02yyuw": ("beam_deg",), "maxbotix": ("beam_deg",)}
+_OF_A_RANGER = ("beam_deg", "blanking_mm", "range_mm")
+OF_A_DRIVER = {"ina226": ("bus_max_mv",), "a02yyuw": _OF_A_RANGER, "maxbotix": _OF_A_RANGER}
 KINDS: Mapping[str, Mapping[str, Mapping[str, Any]]] = MappingProxyType({
     "sensors": {"sensor": _SENSOR},
     "outputs": {
@@ -112,7 +115,7 @@ class Part:
 @functools.cache
 def parts(group: str) -> Mapping[str, Part]:
     """The parts of one file, by id: sensors, outputs, circuits, supplies or mounts."""
-    return MappingProxyType(read_parts(read(PARTS, group, "list of parts"), group))
+    return MappingProxyType(read_parts(read(PARTS, PARTS / f"{group}.toml", "list of parts"), group))
 
 
 def read_parts(source: Source, group: str) -> dict[str, Part]:
@@ -131,7 +134,8 @@ def read_parts(source: Source, group: str) -> dict[str, Part]:
             if key not in figures:
                 source.refuse(
                     (name,),
-                    f"{name} lacks '{key}', as a part on {figures['line']} has it; write its data sheet's figure, or name it in [{name}.assumed]",
+                    f"{name} lacks '{key}', as a part on {figures['line']} has it; write it; "
+                    f"where no data sheet has it, estimate it and name the reason in [{name}.assumed]",
                 )
         for key in figures.get("assumed", {}):
             if key not in figures:

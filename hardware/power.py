@@ -224,7 +224,7 @@ def budget(station: Station, siren_h: float | None = None) -> dict[str, Any]:
     return {
         "station": station.source.path.stem, "is": PROFILES[setting(station, "power.profile")], "profiles": rows, "siren_h": hours,
         "siren_reserve_mah": round(reserve), "days_wanted": sizing["days"], "has_battery": battery.id, "batteries": station.fittings.batteries,
-        "has_mah": battery["mah"] * station.fittings.batteries,
+        "has_mah": battery["mah"] * station.fittings.batteries, "fed_by_sun": "panel" in station.fittings.supply,
         "not_counted": [name for name, row in station.pins.items() if row["kind"] == "output" and name not in ("siren", "strobe")],
     }  # fmt: skip
 

@@ -38,20 +38,39 @@ class Finding:
     key: str
     pins: tuple[int, ...]
     found: str
+    advice: str = ""  # of this case, where the rule's own remedy is for several
+    reason: str = ""
+
+    @property
+    def why(self) -> str:
+        return self.reason or self.rule.why
+
+    @property
+    def remedy(self) -> str:
+        return self.advice or self.rule.remedy
 
     def as_data(self) -> dict[str, Any]:
         return {
             "rule": self.rule.name, "severity": self.rule.severity, "file": self.file, "line": self.line, "key": self.key,
-            "pins": list(self.pins), "found": self.found, "why": self.rule.why, "remedy": self.rule.remedy, "source": self.rule.source,
+            "pins": list(self.pins), "found": self.found, "why": self.why, "remedy": self.remedy, "source": self.rule.source,
         }  # fmt: skip
 
     def sentence(self) -> str:
         place = f"{self.file}{f', line {self.line}' if self.line else ''}"
-        return f"{place}: {self.rule.severity} [{self.rule.name}] {self.found}: {self.rule.why}. Do: {self.rule.remedy}"
+        return f"{place}: {self.rule.severity} [{self.rule.name}] {self.found}: {self.why}. Do: {self.remedy}"
 
 
-def finding(source: Source, rule: str, trail: Trail, found: str, pins: tuple[int, ...] = ()) -> Finding:
-    return Finding(rules()[rule], str(source.path), source.line(trail), _key(trail), pins, found)
+def finding(
+    source: Source,
+    rule: str,
+    trail: Trail,
+    found: str,
+    pins: tuple[int, ...] = (),
+    *,
+    advice: str = "",
+    reason: str = "",
+) -> Finding:
+    return Finding(rules()[rule], str(source.path), source.line(trail), _key(trail), pins, found, advice, reason)
 
 
 def of_an_error(source: Source, error: RuleError) -> Finding:

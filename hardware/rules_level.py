@@ -50,14 +50,44 @@ def level_reach(station: Station) -> Iterator[Finding]:
     ]
     lines += [(("seasons", i), list(row[2:])) for i, row in enumerate(station.seasons)]
     clears = setting(station, "level.deadband")
+    higher, lower = _ways_out(station)
     for trail, limits in lines:
         beyond = [f"{key} {mm / 1000:g} m" for key, mm in zip(_LINES, limits, strict=True) if mm > high]
         if beyond:
             said = f"{' and '.join(beyond)} {'is' if len(beyond) == 1 else 'are'} above {high / 1000:g} m, the highest that the sensor tells"
-            yield finding(station.source, "level-reach", trail, said)
+            yield finding(station.source, "level-reach", trail, said, advice=higher)
         if limits[0] - clears < low:
             said = f"alert {limits[0] / 1000:g} m clears at {(limits[0] - clears) / 1000:g} m, and the sensor tells nothing below {low / 1000:g} m"
-            yield finding(station.source, "level-reach", trail, said)
+            yield finding(station.source, "level-reach", trail, said, advice=lower)
+
+
+def _ways_out(station: Station) -> tuple[str, str]:
+    """What to do about a line that is too high for the sensor, and about one that is too low."""
+    found = _ranger(station)
+    if not found or found[1].get("measures") == "depth" or found[1]["driver"] == "current_loop":
+        return (
+            "set the line lower, or take a transmitter of more range",
+            "lay the transmitter deeper (sensor.height), or set the line higher",
+        )
+    part = station.fittings.sensors[found[0]].part
+    sees = part.get("range_mm", 0) if part else 0
+    further = f"range_mm = {sees}, which {part.id} sees to, " if part and sees > found[1].get("range_mm", sees) else ""
+    return (
+        "hang the sensor higher (sensor.height), or set the line lower",
+        f"{further}hang the sensor lower (sensor.height), set the line higher, or take a sensor that sees further",
+    )
+
+
+def care_blanking(station: Station) -> Iterator[Finding]:
+    """Fouling is looked for where the sensor still tells something."""
+    found, care = _ranger(station), station.extras.get("care", {}).get("blanking_mm")
+    if not found or care is None:
+        return
+    part = station.fittings.sensors[found[0]].part
+    blind = found[1].get("blanking_mm") or (part.get("blanking_mm", 0) if part else 0)
+    if care < blind:
+        said = f"[care] looks for fouling at {care} mm, and the sensor is blind for {blind}"
+        yield finding(station.source, "care-blanking", ("care", "blanking_mm"), said)
 
 
 def low_water(station: Station) -> Iterator[Finding]:
@@ -140,4 +170,4 @@ def watchdog(station: Station) -> Iterator[Finding]:
         yield finding(station.source, "watchdog-off", ("watchdog_s",), "watchdog_s is 0")
 
 
-ALL = (level_reach, low_water, warm_up, rise_window, beam, silent_siren, watchdog)
+ALL = (level_reach, care_blanking, low_water, warm_up, rise_window, beam, silent_siren, watchdog)

@@ -18,6 +18,11 @@ _FAILED_UA = 22_000  # a transmitter's fault, by NAMUR NE 43 above 21 mA
 _COUNTED_MOHM = 100_000  # a shunt of that is in a transmitter's supply_mv
 _INPUT_OVER_MV = 300
 _FROST_C = 0
+_FREEZES = {
+    "tipping_bucket": "a tipping bucket",
+    "a02yyuw": "an ultrasonic ranger",
+    "maxbotix": "an ultrasonic ranger",
+}
 _LITHIUM = ("lifepo4", "li-ion")
 
 
@@ -88,10 +93,18 @@ def cold_charge(station: Station) -> Iterator[Finding]:
             yield finding(station.source, "cold-charge", ("supply", "battery"), said)
 
 
+def frost(station: Station) -> Iterator[Finding]:
+    coldest = station.fittings.coldest_c
+    for i, sensor in enumerate(station.sensors):
+        if coldest is not None and coldest < _FROST_C and sensor["driver"] in _FREEZES:
+            said = f"sensors[{i + 1}], {_FREEZES[sensor['driver']]}, stands in {coldest} degrees"
+            yield finding(station.source, "frost", ("sensors", i), said)
+
+
 def modem_current(station: Station) -> Iterator[Finding]:
     if station.access.get("access") == "lte" and "modem" not in station.board:
         said = f"{station.board['name']} has no modem, and no table here says what the one beside it takes"
         yield finding(station.source, "modem-current", ("access",), said)
 
 
-ALL = (output_load, switch_side, loop_voltage, cable_drop, battery_low, cold_charge, modem_current)
+ALL = (output_load, switch_side, loop_voltage, cable_drop, battery_low, cold_charge, frost, modem_current)

@@ -12,6 +12,12 @@ _BARE_UA = 20_000  # that a pin gives with its level kept
 _WEAK_UA = 10_000
 _ONEWIRE_OHM = (1000, 5000)
 _LONG_CM = 1000
+_ONEWIRE_READ_NS = 9000  # after MicroPython lets go of the line
+_TO_A_ONE_MILLI = 1386  # of RC, from 0 to 0.75 of the supply
+_CHIP_PF = 10
+_PF_A_CM = 1
+_CONTACT_OHM = 1000
+_CONTACT_CM = 27_400
 
 
 def sleeps(station: Station) -> bool:
@@ -72,9 +78,26 @@ def wake_pin(station: Station) -> Iterator[Finding]:
 
 def contact_pull_up(station: Station) -> Iterator[Finding]:
     for name, row in station.pins.items():
-        if row["kind"] == "pulses" and sleeps(station) and not station.fittings.fit(name).pull_up_ohm:
+        if row["kind"] not in ("pulses", "switch"):
+            continue
+        ohm = station.fittings.fit(name).pull_up_ohm
+        if row["kind"] == "pulses" and sleeps(station) and not ohm:
             said = f"{name} on {row['pin']} wakes the chip and has no pull_up_ohm"
             yield finding(station.source, "contact-pull-up", ("fit", name), said, (row["pin"],))
+        if 0 < ohm < _CONTACT_OHM:
+            said = f"{name} on {row['pin']} is pulled up by {ohm} Ohm; {_CONTACT_OHM} are the least"
+            why = f"{CHIP_MV / ohm:.0f} mA flow for as long as it is closed, and a bucket may rest on its contact all night"
+            yield finding(
+                station.source, "contact-pull-up", ("fit", name, "pull_up_ohm"), said, (row["pin"],), reason=why
+            )
+
+
+def contact_length(station: Station) -> Iterator[Finding]:
+    for name, row in station.pins.items():
+        cm = station.fittings.fit(name).cable_cm
+        if row["kind"] in ("pulses", "switch") and cm > _CONTACT_CM:
+            said = f"{name} has {cm / 100:g} m of cable, and {_CONTACT_CM / 100:g} m are the most"
+            yield finding(station.source, "contact-length", ("fit", name, "cable_cm"), said, (row["pin"],))
 
 
 def onewire_pull_up(station: Station) -> Iterator[Finding]:
@@ -84,8 +107,14 @@ def onewire_pull_up(station: Station) -> Iterator[Finding]:
             least, most = _ONEWIRE_OHM
             most = most if fit.cable_cm <= _LONG_CM else most // 2
             if not least <= fit.pull_up_ohm <= most:
-                said = f"{name} on {row['pin']} has {fit.pull_up_ohm or 'no'} Ohm over {fit.cable_cm} cm; {least} to {most} it takes"
+                has = f"a pull-up of {fit.pull_up_ohm} Ohm" if fit.pull_up_ohm else "no pull-up"
+                said = f"{name} on {row['pin']} has {has}; over {fit.cable_cm / 100:g} m of cable it takes one of {least} to {most} Ohm"
                 yield finding(station.source, "onewire-pull-up", ("fit", name), said, (row["pin"],))
+                continue
+            rises = fit.pull_up_ohm * (_CHIP_PF + fit.cable_cm * _PF_A_CM) * _TO_A_ONE_MILLI // 1_000_000
+            if rises > _ONEWIRE_READ_NS:
+                said = f"{name} has {fit.cable_cm / 100:g} m: {fit.pull_up_ohm} Ohm lift it to a 1 in {rises} ns, and it is read after {_ONEWIRE_READ_NS}"
+                yield finding(station.source, "onewire-length", ("fit", name, "cable_cm"), said, (row["pin"],))
 
 
 def without_psram(station: Station) -> Iterator[Finding]:
@@ -105,6 +134,7 @@ ALL = (
     output_driver,
     wake_pin,
     contact_pull_up,
+    contact_length,
     onewire_pull_up,
     without_psram,
     modem_asleep,

@@ -14,6 +14,7 @@ _SHUNT_UV = 81_920
 _STRONG_SUN = 125  # percent of a short circuit at standard conditions: clouds' edges
 _RATIO_OFF = 100  # a hundredth
 _DAY_MAH = 1.0
+_MODULE_OVER = 105  # percent of its data sheet's voltage that a module may have
 
 
 def supply_voltage(station: Station) -> Iterator[Finding]:
@@ -87,14 +88,18 @@ def charger(station: Station) -> Iterator[Finding]:
     if "charger" not in supply:
         return
     made, coldest = supply["charger"], station.fittings.coldest_c
+    if "panel" not in supply:
+        said = f"supply names {made.id} and no panel that feeds it"
+        yield finding(source, "charger-alone", ("supply", "charger"), said)
     if made["output_mv"] > supply["battery"]["full_mv"]:
         said = f"{made.id} ends at {made['output_mv']} mV, {supply['battery'].id} is full at {supply['battery']['full_mv']}"
         yield finding(source, "charger-voltage", ("supply", "charger"), said)
     if "panel" not in supply or coldest is None:
         return
     cold = cold_mv(supply["panel"], coldest)
-    if cold > made["input_max_mv"]:
-        said = f"{supply['panel'].id} has {cold} mV at {coldest} degrees, {made.id} takes {made['input_max_mv']}"
+    most = cold * _MODULE_OVER // 100
+    if most > made["input_max_mv"]:
+        said = f"{supply['panel'].id} has {cold} mV at {coldest} degrees, {most} with 5 % for the module; {made.id} takes {made['input_max_mv']}"
         yield finding(source, "charger-voltage", ("supply", "charger"), said)
     gives = supply["panel"]["peak_mw"] * station.fittings.panels * 1000 // supply["battery"]["nominal_mv"]
     if gives > made["max_ma"]:
@@ -157,13 +162,15 @@ def battery_divider(station: Station) -> Iterator[Finding]:
             said = f"{name} gets {low} to {high} mV, and {station.board['chip']} tells {chip['adc_mv'][0]} to {chip['adc_mv'][1]} apart"
             yield finding(source, "adc-range", ("sensors", i, "ratio_milli"), said, pins)
         dividers = station.fittings.fit(name).has("divider")
-        if len(dividers) != 1:
+        if not dividers:
             yield finding(
                 source,
                 "divider-ratio",
                 ("fit", name),
-                f"{name} has {len(dividers)} dividers between it and the battery",
+                f"{name} has no divider between its pin and the battery",
                 pins,
+                reason=f"the battery's {battery_mv(station)[1]} mV on a pin that takes {chip['high_mv']} kill the chip",
+                advice=f'through = ["divider_470k_100k"] in [fit.{name}], and its ratio_milli',
             )
             continue
         whole = dividers[0]["top_ohm"] + dividers[0]["bottom_ohm"]

@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -94,16 +94,16 @@ def read(folder: Path, name: str | Path, what: str) -> Source:
     shipped = sorted(path.stem for path in folder.glob("*.toml"))
     path = folder / f"{name}.toml" if str(name) in shipped else Path(name)
     said = plain(f"'{name}'")
+    if not str(name):
+        raise InputError(f"no {what} is named: '' is empty; give a file, or one of the shipped {', '.join(shipped)}")
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except IsADirectoryError:
         raise InputError(f"{said} is a folder; give the {what}'s file in it") from None
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        near = difflib.get_close_matches(str(name), shipped, 1)
-        meant = f"; did you mean {near[0]}?" if near else ""
         raise InputError(
-            f"no {what} {said}: neither a readable file nor one of the shipped {', '.join(shipped)}{meant}"
+            f"no {what} {said}: neither a readable file nor one of the shipped {', '.join(shipped)}{meant(name, shipped)}"
         ) from None
     except OSError as error:
         raise InputError(f"{what} {said} can't be read ({error.strerror}); look at its name and its rights") from None
@@ -113,6 +113,12 @@ def read(folder: Path, name: str | Path, what: str) -> Source:
         return Source(path, data.decode("utf-8-sig"))  # Windows' editors put a mark before it
     except UnicodeDecodeError:
         raise InputError(f"{plain(str(path))} is not text in UTF-8; save it as such in your editor") from None
+
+
+def meant(name: Any, choices: Iterable[str]) -> str:
+    """What may be meant by a name that is none of these, to end a sentence with."""
+    near = difflib.get_close_matches(str(name), list(choices), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def plain(text: str) -> str:
@@ -128,7 +134,9 @@ def table(source: Source, value: Any, specs: Mapping[str, Mapping[str, Any]], tr
     for key in value:
         if key not in specs:
             allowed = f"allowed are {', '.join(specs)}" if specs else "none is allowed"
-            source.refuse((*trail, key), f"unknown key '{key}'{' in ' + where if where else ''}; {allowed}")
+            source.refuse(
+                (*trail, key), f"unknown key '{key}'{' in ' + where if where else ''}; {allowed}{meant(key, specs)}"
+            )
     found = {}
     for key, spec in specs.items():
         if key in value:

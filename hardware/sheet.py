@@ -18,7 +18,7 @@ def sheet(station: Station) -> str:
     lines = [
         f"# {station.sheet.get('title', station.source.path.stem)}",
         "",
-        f"<!-- Made by `waspada station sheet {station.source.path.stem}`: change the station's file, not this page. -->",
+        f"<!-- Made by `waspada station sheet {station.called}`: change the station's file, not this page. -->",
         "",
         station.about,
         "",

@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hardware.shape import ROOM, read, table
+from hardware.shape import ROOM, meant, read, table
 from simulator.errors import InputError, install_advice
 
 SITES = ROOM / "sites"
@@ -59,6 +59,10 @@ def read_site(name: str | Path) -> Site:
 
 def site_at(text: str) -> Site:
     """`LAT,LON` near a shipped table, or a table's own name or file."""
+    if not text:
+        raise InputError(
+            f"--site is empty; write LAT,LON in degrees, as 1.55,110.35, or one of {', '.join(shipped_sites())}"
+        )
     if text.endswith(".toml") or text in shipped_sites():
         return read_site(text)
     latitude, longitude = _degrees(text)
@@ -80,7 +84,8 @@ def _degrees(text: str) -> tuple[float, float]:
         latitude, longitude = (float(word) for word in text.split(","))
     except ValueError:
         raise InputError(
-            f"--site is {text!r:.40}; write LAT,LON in degrees, as 1.55,110.35, or one of {', '.join(shipped_sites())}"
+            f"--site is {text!r:.40}; write LAT,LON in degrees, as 1.55,110.35 or --site=-6.2,106.8, or one of "
+            f"{', '.join(shipped_sites())}{meant(text, shipped_sites())}"
         ) from None
     if not (abs(latitude) <= 90 and abs(longitude) <= 180):
         raise InputError(

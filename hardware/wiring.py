@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hardware.compile import Station
-from hardware.net import BOARD, Block, Net, Wire, colours
+from hardware.net import BATTERY, BOARD, Block, Net, Wire, colours
 from hardware.terminals import fuse_of
 
 _MARK = "<!-- of the harness "
@@ -17,6 +17,7 @@ class Harness:
 
     def __init__(self, station: Station) -> None:
         self.name = station.source.path.stem
+        self.called = station.called
         self.title = station.sheet.get("title", self.name)
         self.net = Net(station)
         self.cables: dict[tuple[str, str], list[Wire]] = {}
@@ -84,7 +85,7 @@ def page(harness: Harness) -> str:
     blocks = [[block.name, block.label, "; ".join(block.notes)] for block in harness.net.blocks.values()]
     know = [[name, said] for name, said in harness.abouts()]
     lines = [
-        f"# {harness.title}: wiring", "", f"<!-- Made by `waspada hardware wiring {harness.name}`: change the station's file, not this page. -->", "",
+        f"# {harness.title}: wiring", "", f"<!-- Made by `waspada hardware wiring {harness.called}`: change the station's file, not this page. -->", "",
         "## Pins of the board", "", *rows_of(PIN_HEAD, harness.pin_rows()), "",
         "## Blocks", "", *rows_of(["block", "what it is", "to know"], blocks), "",
         "## To know", "", *rows_of(["part", "to know before it is bought and wired"], know), "",
@@ -98,10 +99,11 @@ def wireviz(harness: Harness) -> str:
     """The drawing's source. Its values are JSON, which is YAML too."""
     blocks = harness.net.blocks
     joined = []
+    before = _before_the_rail(harness.net)
     for number, ((source, target), wires) in enumerate(harness.cables.items(), 1):
-        row: list[dict[str, list[str]]] = []
-        for name, pins in ((source, [w.source[1] for w in wires]), (target, [w.target[1] for w in wires])):
-            row.append({name: pins})
+        row = [{source: [wire.source[1] for wire in wires]}, {target: [wire.target[1] for wire in wires]}]
+        if source in before or target in before:
+            row.reverse()
         joined.append(f"  - {json.dumps([row[0], {f'W{number}': list(range(1, len(wires) + 1))}, row[1]])}")
     lines = [
         f"# Made by `waspada hardware wiring {harness.name}`: change the station's file, not this one.",
@@ -113,6 +115,18 @@ def wireviz(harness: Harness) -> str:
     for number, wires in enumerate(harness.cables.values(), 1):
         lines += _entry(f"W{number}", _cable(wires))
     return "\n".join([*lines, "connections:", *joined, ""])
+
+
+def _before_the_rail(net: Net) -> set[str]:
+    """Panel, charger, batteries and what is in their lines: drawn to the right of the rail, beside what it feeds, so that the picture is a third less wide."""
+    found = {"panel"}
+    while (
+        more := {wire.source[0] for wire in net.wires if wire.target[0] in found | {BATTERY} and wire.sign in "+-"}
+        - found
+        - {BATTERY}
+    ):
+        found |= more
+    return found
 
 
 def _connector(block: Block) -> dict[str, Any]:

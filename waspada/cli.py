@@ -47,11 +47,20 @@ class Parser(argparse.ArgumentParser):
 
 
 class CommandParser(Parser):
-    """A command's parser: it has `--json` without asking for it, and may say more about it."""
+    """A command's parser: it has `--json` without asking for it, and may say more about it.
+
+    What it does not know it refuses itself: its own help lists what is allowed.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"conflict_handler": "resolve", **options})
         self.add_argument("--json", action="store_true", help="one JSON object as the last line of output")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
 
 def parser(commands: Sequence[str] = COMMANDS) -> Parser:
@@ -67,6 +76,7 @@ def parser(commands: Sequence[str] = COMMANDS) -> Parser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    _somewhere_to_write()
     as_json = "--json" in argv
     named: Sequence[str] = COMMANDS
     if argv and argv[0] in (*COMMANDS, "--version"):
@@ -98,6 +108,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if as_json:
             print(json.dumps({"error": f"{type(error).__name__}: {error}"}), flush=True)
         raise
+
+
+def _somewhere_to_write() -> None:
+    """Where the caller closed standard output or error (`>&-`) Python has none at all: the exit code is still an answer."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _output_to_nowhere() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from hardware.shape import ROOM
 from simulator.errors import InputError
 from waspada.station import load
 
-DONE = 0
+DONE, NO = 0, 1
+_DEGREES = re.compile(r"-\d[\d.]*(,.*)?")  # a site in the south is no option
 WITHIN_S = 120
 BESIDE = ROOM.parent / ".cache" / "wireviz" / "bin" / "wireviz"  # where `make drawings` puts it
 MISSING = {
@@ -28,23 +30,36 @@ def add(does: Any) -> None:
     station = {"metavar": "STATION", "help": f"station file (TOML), or one of {', '.join(shipped())}"}
     draw = does.add_parser("wiring", help="harness and pin table; drawn by WireViz with --out")
     draw.add_argument("station", **station)
-    draw.add_argument("--out", metavar="DIR", type=Path, help="NAME.yml, NAME.md, NAME.svg and NAME.png here")
+    draw.add_argument("--out", metavar="DIR", type=folder, help="NAME.yml, NAME.md, NAME.svg and NAME.png here")
     cost = does.add_parser("bom", help="what to buy, second sources, an estimate of the cost (CSV)")
     cost.add_argument("station", **station)
-    budget = does.add_parser("power", help="a day's energy, days without sun, panel and battery for a site")
+    budget = does.add_parser(
+        "power",
+        help="a day's energy, days without sun, panel and battery for a site",
+        description="Exit code: 0 panel and battery suffice for the profile in force, 1 one of them does not, 2 unusable input.",
+    )
+    budget._negative_number_matcher = _DEGREES
     budget.add_argument("station", **station)
     budget.add_argument(
-        "--site", metavar="LAT,LON", help=f"or a table: {', '.join(sites.shipped_sites())}, or FILE.toml"
+        "--site",
+        metavar="LAT,LON",
+        help=f"in degrees, as -6.2,106.8; or a table: {', '.join(sites.shipped_sites())}, or FILE.toml",
     )
     budget.add_argument("--tilt", metavar="DEGREES", type=int, help="the panel's, 0 to 90 (best for the worst month)")
     budget.add_argument("--siren-hours", metavar="H", type=float, help="reserve for the siren, 0 to 240 (6)")
+
+
+def folder(text: str) -> Path:
+    if not text:
+        raise InputError("--out is empty; give a folder")
+    return Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
     answer = {"wiring": _wiring, "bom": _bom, "power": _power}[args.does](args)
     if args.json:
         print(json.dumps(answer))
-    return DONE
+    return NO if answer.get("lacks") else DONE
 
 
 def _wiring(args: argparse.Namespace) -> dict[str, Any]:
@@ -98,7 +113,7 @@ def _bom(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _power(args: argparse.Namespace) -> dict[str, Any]:
-    if args.tilt is not None and not args.site:
+    if args.tilt is not None and args.site is None:
         raise InputError(
             "--tilt is a panel's, and without --site no light is reckoned: give both, as --site 1.55,110.35 --tilt 15"
         )
@@ -109,12 +124,29 @@ def _power(args: argparse.Namespace) -> dict[str, Any]:
     station = load(args.station)
     found = (
         power.at_site(station, sites.site_at(args.site), args.tilt, args.siren_hours)
-        if args.site
+        if args.site is not None
         else power.budget(station, args.siren_hours)
     )
+    found["lacks"] = _lacks(found)
     if not args.json:
         print("\n".join(_said(found)))
     return found
+
+
+def _lacks(found: dict[str, Any]) -> list[str]:
+    """What does not suffice for the profile in force."""
+    row = next(row for row in found["profiles"] if row["profile"] == found["is"])
+    lacks = []
+    if found["fed_by_sun"] and row["battery_needed_mah"] > found["has_mah"]:
+        needs = f"{row['battery_needed_mah']} mAh for {found['days_wanted']} days without sun"
+        lacks.append(f"its battery has {found['has_mah']} mAh, and it needs {needs} ({row['battery']})")
+    if "site" in found and row["panel_needed_w"] is None:
+        lacks.append(f"no panel feeds it in {found['worst_month']}")
+    elif "site" in found and not row["panel_suffices"]:
+        lacks.append(
+            f"its panel has {found['has_panel_w']:g} W, and it needs {row['panel_needed_w']:g} ({row['panel']})"
+        )
+    return lacks
 
 
 def _said(found: dict[str, Any]) -> list[str]:
@@ -154,6 +186,8 @@ def _said(found: dict[str, Any]) -> list[str]:
             )
     if found["not_counted"]:
         lines.append(f"Not counted, since nobody knows how often: {', '.join(found['not_counted'])}.")
+    if found["lacks"]:
+        lines.append(f"The answer is no: {found['is']}, {'; '.join(found['lacks'])}.")
     lines.append(
         "Estimates from data sheets, others' measurements and assumptions (hardware/boards, hardware/parts, hardware/power.toml); nothing was measured by us."
     )

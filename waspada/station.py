@@ -10,7 +10,8 @@ from typing import Any
 from hardware import memory
 from hardware.access import SUBSCRIPTION
 from hardware.compile import STATIONS, Station, shipped
-from hardware.shape import Source, read, table
+from hardware.harness import demand
+from hardware.shape import ROOM, Source, read, table
 from hardware.sheet import index, sheet
 from simulator.errors import InputError
 
@@ -22,6 +23,7 @@ NETWORK: dict[str, Mapping[str, Mapping[str, Any]]] = {
     "broker": {"host": _HOST, "port": {"low": 1, "high": 65535, "required": True}},
     "time": {"host": _HOST, "port": {"low": 1, "high": 65535}},
 }  # fmt: skip
+SHEETS = ROOM.parent / "docs" / "sheets"  # whose links lead somewhere
 NO_LIFE = "00000000"  # `waspada flash` draws one when a board is flashed
 
 
@@ -56,14 +58,27 @@ def _check(args: argparse.Namespace) -> dict[str, Any]:
     for name in args.files:
         station = load(name)
         needs = memory.mpy_bytes(station.as_data())
+        lacks = _not_to_build(station)
         found.append({
             "file": str(station.source.path), "board": station.source.values["board"], "sensors": len(station.sensors),
             "points": [key for key, _ in station.points], "mpy_bytes": needs, "stock_mpy_bytes": memory.STOCK_MPY_BYTES,
+            "lacks_to_build": lacks,
         })  # fmt: skip
         if not args.json:
             print(f"{station.source.path}: {len(station.points)} quantities of {len(station.sensors)} sensors on "
                   f"{station.board['name']}, {needs} bytes of .mpy")  # fmt: skip
+            if lacks:
+                print(f"{lacks}. A board runs it; `waspada hardware check {station.called}` judges what is built.")
     return {"stations": found}
+
+
+def _not_to_build(station: Station) -> str:
+    """What the file leaves out of its hardware, "" where it is all there."""
+    try:
+        demand(station)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _compile(args: argparse.Namespace) -> dict[str, Any]:
@@ -79,6 +94,8 @@ def _compile(args: argparse.Namespace) -> dict[str, Any]:
 def _sheet(args: argparse.Namespace) -> dict[str, Any]:
     stations = [load(name) for name in args.files or shipped()]
     pages = {station.source.path.stem: sheet(station) for station in stations}
+    if not args.out or args.out.resolve() != SHEETS:
+        pages = {name: elsewhere(text) for name, text in pages.items()}
     if args.out and not args.files:
         pages["README"] = index(stations)
     for name, text in pages.items():
@@ -91,6 +108,12 @@ def _sheet(args: argparse.Namespace) -> dict[str, Any]:
         elif not args.json:
             print(text)
     return {"sheets": sorted(pages)}
+
+
+def elsewhere(page: str) -> str:
+    """A page that is not in docs/sheets: what it links to is named, since beside it there is nothing."""
+    page = re.sub(r"\[([^]]+)\]\(\.\./([^)]+)\)", r"\1 (docs/\2)", page)
+    return re.sub(r"\[(wiring/[^]]+)\]\(wiring/[^)]+\)", r"\1", page)
 
 
 def _write(path: Path, text: str) -> None:
@@ -115,8 +138,22 @@ def for_a_board(path: Path, node: str | None, district: str | None, network: Pat
     if not district:
         raise InputError(f"{path} is a station file, which stands in no district: give --district D (and --node N)")
     name = node or re.sub(r"[^a-z0-9_-]", "-", station.source.path.stem.lower())
-    over = read_network(network) if network else {}
+    over = _its_own(station, read_network(network), network) if network else {}
     return station.compiled(name, district, NO_LIFE, **over)
+
+
+def _its_own(station: Station, over: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Of a site's network file what this station's way into it takes: one file serves stations by Wi-Fi and by LTE."""
+    kind = station.access.get("access", "wifi")
+    if kind == "lte" and "lte" not in over and "apn" not in station.source.values["lte"]:
+        raise InputError(
+            f'{station.source.path}: access is lte, and {path} has no [lte] apn; write it, or apn = "" where the SIM needs none'
+        )
+    if kind == "wifi" and "wifi" not in over:
+        raise InputError(
+            f"{station.source.path}: access is wifi, and {path} has no [wifi]; write its ssid and key there"
+        )
+    return {key: value for key, value in over.items() if key == kind or key not in ("wifi", "lte")}
 
 
 def read_network(path: Path) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def test_a_file_that_is_no_station_is_one_sentence_with_its_name(data, says, tmp
 
 def test_a_name_that_is_no_file_says_what_it_is_and_what_may_be_meant(tmp_path, capsys):
     assert "is a folder; give the station's file in it" in run(capsys, tmp_path)[2]
+    assert "no station is named: '' is empty; give a file" in run(capsys, "")[2]
     assert "did you mean river_gauge?" in run(capsys, "river_guage")[2]
     assert run(capsys, "a\nb.toml")[2].count("\n") == 1
 
@@ -177,7 +178,12 @@ def test_a_phys_own_pins_are_held_to_the_chip_too(old, new, rule, tmp_path):
 
 # Rules with a limit: what of the bad file is changed by the least that lets it pass. (1 mm, 1 ms, 1 s, 1 mV, one degree, a tenth of one)
 JUST_RIGHT = {
-    "level-reach": ('"4.480 m"', '"4.470 m"'), "low-water": ('"4.501 m"', '"4.500 m"'), "level-burst": ("warm_up_ms = 1701", "warm_up_ms = 1700"),
+    "level-reach": ('"4.470 m"', '"4.469 m"'), "sensor-claims": ("blanking_mm = 499", "blanking_mm = 500"),
+    "care-blanking": ("blanking_mm = 29", "blanking_mm = 30"), "contact-length": ("cable_cm = 27401", "cable_cm = 27400"),
+    "onewire-length": ("cable_cm = 2942", "cable_cm = 2941"), "frost": ("coldest_c = -1", "coldest_c = 0"),
+    "charger-voltage": ('"panel_high"', '"panel_just"'), "charger-alone": ('charger = "', 'panel = "panel_20w"\ncharger = "'),
+    "low-water": ('"4.501 m"', '"4.500 m"'),
+    "level-burst": ("warm_up_ms = 1701", "warm_up_ms = 1700"),
     "warm-up": ("warm_up_ms = 1499", "warm_up_ms = 1500"), "rise-window": ('"451 s"', '"450 s"'), "beam-clear": ("clear_mm = 100", "clear_mm = 105"),
     "beam-tilt": ("tilt = 61", "tilt = 60"), "silent-siren": ('"siren.from" = "4"', '"siren.from" = "3"'), "battery-low": ('"11 V"', '"11.001 V"'),
     "cold-charge": ("coldest_c = -1", "coldest_c = 0"), "rs485-length": ("cable_cm = 10001", "cable_cm = 10000"),
@@ -187,6 +193,7 @@ JUST_RIGHT = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("weak_parts")
 @pytest.mark.parametrize("rule", list(JUST_RIGHT))
 def test_a_limit_is_where_its_rule_says(rule, tmp_path):
     bad, good = JUST_RIGHT[rule]
@@ -195,11 +202,53 @@ def test_a_limit_is_where_its_rule_says(rule, tmp_path):
     assert [finding.sentence() for finding in check(Source(tmp_path / "good.toml", text.replace(bad, good, 1)))] == []
 
 
+@pytest.mark.parametrize(("ohm", "found"), [(100, True), (999, True), (1000, False)])
+@pytest.mark.parametrize("name", ["rain", "lid"])
+def test_a_contact_is_pulled_up_by_a_thousand_ohm_or_more(name, ohm, found, tmp_path):
+    text = bad_files.shipped("rain_gauge").replace("pull_up_ohm = 100000\n", "", 1)
+    text = text.replace(f"[fit.{name}]\n", f"[fit.{name}]\npull_up_ohm = {ohm}\n", 1)
+    told = check(Source(tmp_path / "rain.toml", text))
+    assert [finding.rule.name for finding in told] == ["contact-pull-up"] * found
+    assert not found or f"{3300 / ohm:.0f} mA flow for as long as it is closed" in told[0].sentence()
+
+
+# A danger line of a MB7383 at 7.5 m: what is said of its reach, and which rule finds it. It is blind for 500 mm, so 6.999 m is the highest level.
+REACHES = [
+    ("", '"6.999 m"', []), ("", '"7.000 m"', ["level-reach"]), ("range_mm = 9999\n", '"7.000 m"', ["level-reach"]),
+    ("blanking_mm = 300\n", '"7.100 m"', ["sensor-claims"]), ("blanking_mm = 501\n", '"6.999 m"', ["level-reach"]),
+    ("range_mm = 9998\nblanking_mm = 500\n", '"6.999 m"', []),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("claims", "danger", "rules_found"), REACHES)
+def test_a_ranger_sees_what_its_part_sees_whatever_its_row_says(claims, danger, rules_found, tmp_path):
+    text = bad_files.shipped("river_gauge_maxbotix").replace("range_mm = 9999\nblanking_mm = 500\n", claims)
+    text = text.replace('"9.000 m"', '"7.500 m"').replace('"4.000 m"', danger)
+    assert [finding.rule.name for finding in check(Source(tmp_path / "high.toml", text))] == rules_found
+
+
+def test_what_to_do_about_a_line_out_of_reach_is_that_lines_own(tmp_path):
+    text = bad_files.shipped("river_gauge_maxbotix").replace('"9.000 m"', '"7.500 m"')
+    (high,) = check(Source(tmp_path / "high.toml", text.replace('"4.000 m"', '"7.000 m"')))
+    assert high.remedy == "hang the sensor higher (sensor.height), or set the line lower"
+    near = text.replace("range_mm = 9999\nblanking_mm = 500", "range_mm = 5000").replace('"2.000 m"', '"2.500 m"')
+    (low,) = [found for found in check(Source(tmp_path / "low.toml", near)) if found.rule.name == "level-reach"]
+    assert low.remedy.startswith("range_mm = 9999, which mb7383 sees to, hang the sensor lower")
+
+
+def test_a_battery_on_a_bare_pin_is_told_what_it_does_to_the_pin(tmp_path):
+    text = RIVER.replace('[fit.adc1]\nthrough = ["divider_470k_100k"]\n', "[fit.adc1]\n")
+    (found,) = check(Source(tmp_path / "bare.toml", text))
+    assert found.rule.name == "divider-ratio"
+    assert "13800 mV on a pin that takes 3600 kill the chip" in found.sentence()
+    assert 'Do: through = ["divider_470k_100k"] in [fit.adc1]' in found.sentence()
+
+
 def test_a_level_by_its_seasons_is_held_to_what_the_sensor_tells_too(tmp_path):
     text = bad_files.shipped("tide_gauge").replace('danger = "3.000 m"', 'danger = "5.600 m"')
     (found,) = check(Source(tmp_path / "tide.toml", text))
     assert found.rule.name == "level-reach"
-    assert "danger 5.6 m is above 5.502 m" in found.found
+    assert "danger 5.6 m is above 5.501 m" in found.found
 
 
 def test_every_board_is_offered_where_one_without_psram_is_too_small(tmp_path):

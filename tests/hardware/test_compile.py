@@ -87,6 +87,27 @@ def test_seasons_are_what_the_core_takes():
     assert seasons == [[1015, 215, 2400, 2700, 3000]]
 
 
+def test_a_rangers_reach_is_its_parts_where_its_row_leaves_it_out(tmp_path):
+    text = (STATIONS / "river_gauge_maxbotix.toml").read_text(encoding="utf-8")
+    reach = "range_mm = 9999\nblanking_mm = 500\n"
+    part = 'part = "mb7383"\nrail = "3V3"\n'
+    assert reach in text and part in text
+
+    def row(text):
+        return station_of(text, tmp_path).sensors[0]
+
+    assert row(text.replace(reach, "")) == row(text)
+    assert row(text.replace(reach, "range_mm = 8000\n"))["range_mm"] == 8000
+    bare = text.replace(part, "")
+    assert row(bare)["blanking_mm"] == 500
+    assert "blanking_mm" not in row(bare.replace(reach, "range_mm = 5000\n"))
+    with pytest.raises(InputError, match="beyond 5000 mm is blind for 500: write its blanking_mm, or its part"):
+        row(bare.replace(reach, "range_mm = 5001\n"))
+    for claim, says in (("blanking_mm = 499", "mb7383 is blind for 500"), ("range_mm = 16000", "allowed are")):
+        with pytest.raises(InputError, match=says):
+            row(text.replace(reach, claim + "\n"))
+
+
 def test_settings_given_over_the_file_win():
     over = {"level.danger": 1800, "level.alert": "0.5 m"}
     made = compile_station("river_gauge", *WHERE, settings=over, watchdog_s=0)["settings"]
@@ -96,6 +117,8 @@ def test_settings_given_over_the_file_win():
 SENSOR = '[[sensors]]\ndriver = "%s"\nbus = "%s"\n'
 # (what the file is, what is replaced, by what, what the sentence says)
 REFUSED = [
+    (RIVER, "[settings]", '[settings]\n"power.profile" = "2"', "must be 0 to 1: 0 is always on, 1 asleep between samples"),
+    (RIVER, "[settings]", '[settings]\n"power.profile" = "1 h"', "write a whole number from 0 to 1: 0 is always on, 1 asleep"),
     (RIVER, "about =", "abuot =", "unknown key 'abuot'; allowed are about, board"),
     (RIVER, '"esp32_wrover_devkitc"', '"esp8266"', "line 2: no board 'esp8266'; there are esp32_devkitc_v4"),
     (RIVER, "baud = 9600", "boud = 9600", "line 13: unknown key 'boud' in pins.uart1; allowed are kind, rx, tx, baud"),

@@ -21,7 +21,9 @@ from waspada.cli import main
 
 OPTIONAL = {"about", "assumed", "kind", "cold_cut_off", "ties", "capacitor_nf"}
 TABLES = {group: tomllib.loads((PARTS / f"{group}.toml").read_text(encoding="utf-8")) for group in KINDS}
-OF_ONE = {("radar_kwl801b", "beam_deg")}  # a transmitter's driver can't tell that it is a ranger's
+OF_ONE = {
+    ("radar_kwl801b", key) for key in ("beam_deg", "blanking_mm", "range_mm")
+}  # a transmitter's driver can't tell that it is a ranger's
 FIGURES = [
     (group, name, key)
     for group, rows in TABLES.items()
@@ -183,6 +185,22 @@ def test_a_part_without_its_figure_ends_the_command_with_2(tmp_path, monkeypatch
     sentence = capsys.readouterr().err
     assert f"{tmp_path / 'sensors.toml'}, line " in sentence
     assert "a02yyuw lacks 'awake_ua'; allowed are whole numbers from 0" in sentence
+
+
+def test_parts_that_are_gone_are_named_by_their_path(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("hardware.parts.PARTS", tmp_path)
+    parts.cache_clear()
+    try:
+        assert main(["hardware", "check", "river_gauge"]) == 2
+    finally:
+        parts.cache_clear()
+    assert f"no list of parts '{tmp_path / 'sensors.toml'}'" in capsys.readouterr().err
+
+
+def test_an_estimate_is_what_to_write_where_no_data_sheet_has_the_figure(tmp_path):
+    row = {key: value for key, value in TABLES["sensors"]["mb7383"].items() if key != "beam_deg"}
+    with pytest.raises(InputError, match="where no data sheet has it, estimate it and name the reason in"):
+        read_parts(Source(tmp_path / "sensors.toml", written({"mb7383": {**row, "assumed": {}}})), "sensors")
 
 
 @pytest.mark.parametrize("name", ["no_such", "part", "/etc/hostname"])

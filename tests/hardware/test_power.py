@@ -70,7 +70,7 @@ def test_kuching_has_its_worst_month_in_january_and_helsinki_in_december() -> No
 def test_a_place_with_frost_asks_for_its_temperature_and_a_battery_that_bears_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.main(["hardware", "power", "river_gauge", "--site", "helsinki"]) == 0
+    assert cli.main(["hardware", "power", "river_gauge", "--site", "helsinki"]) == 1
     assert "write its lowest temperature as coldest_c" in capsys.readouterr().out
     assert not power.at_site(station(), sites.read_site("kuching"))["frost_unasked"]
     cold = station(
@@ -87,9 +87,10 @@ def test_a_month_without_any_light_needs_no_number_of_watts(tmp_path: Path, caps
         text.replace("latitude_e2 = 6017", "latitude_e2 = 7822").replace("400, 194]", "0, 0]").replace("[290,", "[0,")
     )
     (tmp_path / "polar.toml").write_text(north, encoding="utf-8")
-    assert cli.main(["hardware", "power", "river_gauge", "--site", str(tmp_path / "polar.toml")]) == 0
+    assert cli.main(["hardware", "power", "river_gauge", "--site", str(tmp_path / "polar.toml")]) == 1
     said = capsys.readouterr().out
     assert "no panel carries it through January: there is no light" in said
+    assert "The answer is no: always on, no panel feeds it in January." in said
     assert "suffices" not in said.replace("does not suffice", "")
 
 
@@ -132,6 +133,8 @@ def test_each_site_says_where_its_table_is_from(name: str) -> None:
         ("24.94,60.17", "within 60 km of 24.94,60.17 (the latitude comes first: are the two swapped?)"),
         ("110.35,1.55", "allowed are latitudes of -90 to 90, first"),
         ("0,-160", "no table of irradiation within 60 km of 0,-160: the nearest is"),
+        ("", "--site is empty; write LAT,LON"),
+        ("kuchin", "did you mean kuching?"),
         ("nothing.toml", "neither a readable file nor one of the shipped chicago, helsinki, kuching, new_york"),
     ],
 )
@@ -139,6 +142,41 @@ def test_a_site_that_is_none_is_one_sentence(asked: str, said: str, capsys: pyte
     assert cli.main(["hardware", "power", "river_gauge", f"--site={asked}"]) == 2
     told = capsys.readouterr().err
     assert said in told and told.count("\n") == 1
+
+
+# What is asked, and what does not suffice: the profile in force decides, and a battery that no sun feeds is nobody's question.
+NOES = [
+    (["river_gauge", "--site", "kuching"], []), (["river_gauge", "--site", "helsinki"], ["panel"]), (["river_gauge"], []),
+    (["river_gauge", "--siren-hours", "14"], ["battery"]), (["river_gauge", "--site", "helsinki", "--siren-hours", "14"], ["battery", "panel"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "lacks"), NOES)
+def test_the_answer_no_is_exit_1_and_says_what_does_not_suffice(
+    words: list[str], lacks: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["hardware", "power", *words]) == (1 if lacks else 0)
+    assert ("The answer is no: always on, its " in capsys.readouterr().out) == bool(lacks)
+    assert cli.main(["hardware", "power", *words, "--json"]) == (1 if lacks else 0)
+    told = json.loads(capsys.readouterr().out)["lacks"]
+    assert [reason.split()[1] for reason in told] == lacks
+
+
+def test_a_sleeping_station_is_judged_asleep(tmp_path: Path) -> None:
+    text = (STATIONS / "river_gauge.toml").read_text(encoding="utf-8")
+    path = tmp_path / "asleep.toml"
+    path.write_text(text.replace("[settings]", '[settings]\n"power.profile" = "1"'), encoding="utf-8")
+    assert cli.main(["hardware", "power", str(path), "--site", "helsinki"]) == 0
+    path.write_text(text.replace('panel = "panel_20w"\ncharger = "charger_mppt_4a"\n', ""), encoding="utf-8")
+    assert cli.main(["hardware", "power", str(path), "--siren-hours", "14"]) == 0, "no sun is waited for"
+
+
+def test_a_site_in_the_south_needs_no_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--site", "-6.2,106.8"], ["--site=-6.2,106.8"], ["--site", "-33.9,-70.7"]):
+        assert cli.main(["hardware", "power", "river_gauge", *words]) == 2
+        assert f"within 60 km of {words[-1].removeprefix('--site=')}: the nearest is" in capsys.readouterr().err
+    assert cli.main(["hardware", "power", "river_gauge", "-x"]) == 2
+    assert "unrecognized arguments: -x (try `waspada hardware power --help`)" in capsys.readouterr().err
 
 
 def test_a_tilt_without_a_site_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +187,7 @@ def test_a_tilt_without_a_site_is_refused(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_json_says_what_the_sentences_say(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["hardware", "power", "pv_monitor", "--site", "40.71,-74.01", "--json"]) == 0
+    assert cli.main(["hardware", "power", "pv_monitor", "--site", "40.71,-74.01", "--json"]) in (0, 1)
     found = json.loads(capsys.readouterr().out)
     assert (found["site"], found["worst_month"], len(found["wh_m2_day"])) == (
         "New York (Newark airport)",

@@ -12,8 +12,10 @@ WEAK = {
     "sensors": (("heavy_modbus", "conductivity_modbus", {"unit_milli": 20_000}),),
     "supplies": (
         ("buck_5v_small", "buck_5v_2a", {"max_ma": 500}),
-        ("lfp_small", "lfp_6ah", {"max_ma": 2000}),
-        ("panel_high", "panel_20w", {"voc_mv": 25_100}),
+        ("lfp_small", "lfp_6ah", {"max_ma": 2000, "mah": 12_000}),
+        ("lfp_large", "lfp_20ah", {"mah": 200_000}),
+        ("panel_just", "panel_20w", {"voc_mv": 23_401}),  # 25,000 mV at 20 degrees, with 5 %
+        ("panel_high", "panel_20w", {"voc_mv": 23_402}),
     ),
 }
 

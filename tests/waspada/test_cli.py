@@ -70,6 +70,22 @@ def test_unusable_arguments_are_one_sentence_and_exit_2(monkeypatch, capsys, arg
     assert err.count("\n") == 1
 
 
+def test_an_unknown_argument_sends_to_its_own_subcommands_help(capsys):
+    assert cli.main(["hardware", "check", "river_gauge", "--deep"]) == 2
+    assert "unrecognized arguments: --deep (try `waspada hardware check --help`)" in capsys.readouterr().err
+    assert cli.main(["hardware", "wiring", "river_gauge", "--out", ""]) == 2
+    assert "--out is empty; give a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "code"), [("river_gauge", 0), ("nowhere", 2)])
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_output_leaves_the_exit_code(name, code, closed):
+    line = f'exec "{sys.executable}" -m waspada hardware check {name} {closed}'
+    done = subprocess.run(["sh", "-c", line], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
 def test_unusable_arguments_are_answered_in_json_too(monkeypatch, capsys):
     planted(monkeypatch, lambda args: 0)
     assert cli.main(["demo", "--json", "--count", "many"]) == 2

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from hardware.compile import shipped
+from hardware.compile import STATIONS, shipped
+from hardware.shape import read
 from simulator.errors import InputError
 from waspada.cli import main
 from waspada.contents import read_station
-from waspada.station import for_a_board, read_network
+from waspada.station import SHEETS, elsewhere, for_a_board, read_network
 
 
 def test_check_says_what_a_station_needs(capsys):
@@ -35,6 +36,56 @@ def test_a_site_gives_wifi_and_broker(tmp_path):
     site.write_text('[wifi]\nssid = "pole"\npassword = "x"\n')
     with pytest.raises(InputError, match="line 3: unknown key 'password' in wifi; allowed are ssid, key"):
         read_network(site)
+
+
+WIFI = '[wifi]\nssid = "pole"\nkey = "a long one"\n'
+LTE = '[lte]\napn = "%s"\n'
+
+
+def test_one_network_file_gives_each_station_its_own_way_in(tmp_path):
+    site = tmp_path / "site.toml"
+    for apn in ("internet", ""):
+        site.write_text(WIFI + LTE % apn)
+        by_lte = for_a_board(Path("river_gauge_lte"), None, "demo", site)
+        assert (by_lte["lte"]["apn"], by_lte["wifi"]) == (apn, {"ssid": "", "key": ""})
+        by_wifi = for_a_board(Path("river_gauge"), None, "demo", site)
+        assert (by_wifi["wifi"]["ssid"], "lte" in by_wifi) == ("pole", False)
+        assert for_a_board(Path("pump_house_gauge"), None, "demo", site)["wifi"]["ssid"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "says"),
+    [("river_gauge_lte", WIFI, 'has no [lte] apn; write it, or apn = "" where the SIM needs none'), ("river_gauge", LTE % "x", "has no [wifi]")],
+)  # fmt: skip
+def test_a_network_file_without_the_stations_way_in_is_refused(name, network, says, tmp_path, capsys):
+    site = tmp_path / "site.toml"
+    site.write_text(network)
+    assert main(["station", "compile", name, "--node", "a", "--district", "d", "--network", str(site)]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_page_elsewhere_prints_the_path_it_was_given_and_links_to_nothing(tmp_path, capsys):
+    mine = tmp_path / "bronx.toml"
+    mine.write_text(read(STATIONS, "river_gauge", "station").path.read_text(encoding="utf-8"))
+    assert main(["station", "sheet", str(mine)]) == 0
+    page = capsys.readouterr().out
+    for command in ("station sheet", "hardware wiring", "hardware power"):
+        assert f"`waspada {command} {mine}" in page
+    assert "](" not in page.replace("](http", "")
+    assert "(docs/build/first_station.md)" in page
+    kept = (SHEETS / "river_gauge.md").read_text(encoding="utf-8")
+    assert "](../build/" in kept and "](../build/" not in elsewhere(kept)
+
+
+def test_a_station_that_lacks_its_hardware_is_sent_on_to_the_check(tmp_path, capsys):
+    mine = tmp_path / "bare.toml"
+    text = read(STATIONS, "river_gauge", "station").path.read_text(encoding="utf-8")
+    mine.write_text(text.replace("[site]\ncoldest_c = 20\n", ""))
+    assert main(["station", "check", str(mine)]) == 0
+    said = capsys.readouterr().out
+    assert "the file lacks [site]" in said and f"`waspada hardware check {mine}`" in said
+    assert main(["station", "check", "river_gauge"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
 
 
 @pytest.mark.parametrize(
