@@ -80,6 +80,8 @@ class Net:
             else:
                 for member in [member for member in _MEMBERS if member in row]:
                     self.uses.append(PinUse(row[member], name, member, "the board's own modem", "wired on the board"))
+        for name, block in self.blocks.items():
+            self._tied(name, block)
         for i, chip in self._shunts:  # last: they go into lines that are there by now
             self._shunt(i, chip)
         terminals.gather(self)
@@ -208,20 +210,19 @@ class Net:
             self.feed(rail, sensor, "", "GND", cm=fit.cable_cm)
         else:
             self.feed(rail, sensor, cm=fit.cable_cm, of=name)
-        self._tied(sensor, self.blocks[sensor], fit.cable_cm)
 
-    def _tied(self, sensor: str, block: Block, cm: int) -> None:
-        """What its part says of terminals beside supply and line."""
-        for each in parts("sensors")[block.kind].get("ties", ()):
+    def _tied(self, sensor: str, block: Block) -> None:
+        """What its part says of terminals beside supply and line; in the cable of its ground."""
+        part = parts("sensors").get(block.kind)
+        for each in (part and part.get("ties")) or ():
             found = TIE.fullmatch(each)
             assert found
-            if found[2]:
-                end = (
-                    (FIVE, "GND")
-                    if found[2] == "GND"
-                    else next(w.source for w in self.wires if w.target == (sensor, "V+"))
-                )
-                self.wire(end, (sensor, found[1]), "-" if found[2] == "GND" else "+", cm)
+            wire = next(
+                (w for w in self.wires if w.target[0] == sensor and w.sign == {"GND": "-", "V+": "+"}.get(found[2])),
+                None,
+            )
+            if wire:
+                self._join(wire.source, (sensor, found[1]), wire.sign, wire.cable_cm, wire.square)
             else:
                 block.notes.append(f"{each}: no wire")
 
@@ -274,7 +275,6 @@ class Net:
             seen[key] = self.part(key, part, f"address {address:#x}, {by}")
             if new:
                 self.feed(rail, key, "VCC", "GND", cm=fit.cable_cm, of=name)
-                self._tied(key, self.blocks[key], fit.cable_cm)
                 for member, pin in pins.items():
                     self.wire(pin, (key, member.upper()), member, fit.cable_cm)
             self._probe(name, i, fitted, key)

@@ -91,7 +91,7 @@ def small(net: "Net") -> Iterator[Small]:
         )
     yield Small("D1", "suppressor SMBJ15A", f"{BATTERY}: +", f"{BATTERY}: -", "band to +, leads under 3 cm", BATTERY)
     yield Small("E1", "earth wire, 4 mm2", f"{BATTERY}: -", "earth bolt", "to the earth bolt, short", BATTERY)
-    cables = [name for name in copper.outside(net) if not name.startswith("module_") and name in net.blocks]
+    cables = _screened(net)
     yield Small(
         "S1",
         f"screens of {len(cables)} cables",
@@ -110,6 +110,11 @@ def small(net: "Net") -> Iterator[Small]:
             "to earth where its cable enters the box",
             name,
         )
+
+
+def _screened(net: "Net") -> list[str]:
+    """Cables outside that have a screen: solar cable has none."""
+    return [name for name, (_, square, _) in copper.outside(net).items() if float(square) < 1.5]
 
 
 def ohms(ohm: int) -> str:
@@ -200,5 +205,5 @@ def screws(net: "Net") -> int:
             if end == (BATTERY, "-") or end[0] in RAILS or end[0].endswith("_terminals"):
                 ends[end] = ends.get(end, 0) + 1
     ends[BATTERY, "-"] += 2  # earth, and the suppressor's other end
-    ends["screens", ""] = len(copper.outside(net)) + 1
+    ends["screens", ""] = len(_screened(net)) + 1
     return sum(math.ceil(many / 2) for many in ends.values())

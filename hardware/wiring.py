@@ -72,7 +72,7 @@ SMALL_HEAD = ["label", "what", "from", "to", "how"]
 WIRES_SAY = (
     "`12V: F3` is the clip of fuse F3 in the fuse block: no red wire begins at the block's plus itself. A fuse stands in each battery's own lead. "
     "Where nothing stands, the wire is behind the converter or the panel, which limit themselves. Cross-sections are the least: outdoor cable has 0.75 mm2. "
-    "All GND is one terminal, and so is all 12 V minus; two wires at most under a screw."
+    "All GND is one terminal, and so is all 12 V minus; two wires at most under a screw; the block's plus is a bolt for lugs."
 )
 
 

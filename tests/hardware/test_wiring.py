@@ -15,7 +15,7 @@ from hardware import copper, terminals
 from hardware.bom import Bom
 from hardware.compile import STATIONS, Station, shipped
 from hardware.net import Net
-from hardware.parts import parts
+from hardware.parts import Part, parts
 from hardware.power import Day
 from hardware.shape import ROOM, Source
 from hardware.wiring import Harness, is_of, marked, page, wireviz
@@ -254,6 +254,18 @@ def test_two_batteries_are_two_blocks_with_a_fuse_each() -> None:
     assert {"battery1", "battery2", "F1", "F2"} <= set(blocks) and "battery" not in blocks
     one = Net(station("river_gauge", ("batteries = 2", "batteries = 1"))).blocks
     assert {"battery", "F1"} <= set(one) and "F2" not in one
+
+
+def test_a_terminal_is_tied_as_its_part_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = parts("sensors")
+    for tie, source in (("SEL to GND", ("5V", "GND")), ("SEL to V+", ("5V", "5V")), ("SEL open", None)):
+        part = Part("sen55", "sensor", {**real["sen55"].figures, "ties": [tie]})
+        monkeypatch.setattr("hardware.net.parts", lambda _, part=part: {**real, "sen55": part})
+        net = Net(station("weather_pole"))
+        assert [wire.source for wire in net.wires if wire.target == ("i2c0_sen55_69", "SEL")] == (
+            [source] if source else []
+        )
+        assert ("SEL open: no wire" in net.blocks["i2c0_sen55_69"].notes) == (source is None)
 
 
 def crowded(net: Net) -> list[str]:
