@@ -84,7 +84,7 @@ DIALOGUES = {
         ("set level.danger m", "refused: 'm' is not a number; level.danger must be -10 m to 30 m"),
     ),
     "what a save will refuse": (
-        ("set level.danger 4.6", "warning: level.danger is above what the sensor can tell from its height, 4.469 m"),
+        ("set level.danger 4.6", "warning: level.danger is above what the sensor can tell from its height, 4.47 m"),
         ("save", "refused: level.danger is above what the sensor can tell"),
     ),
     "differences": (

@@ -11,7 +11,7 @@ from tests.core.console_desk import WAITING_MOST, Desk
 
 PIN = "4711"
 STEPS = 50
-BLANKING_MM = 31  # the nearest range that counts
+BLANKING_MM = 30
 PARTS = {
     "m": ((1, "m"), (100, "cm"), (1000, "mm")),
     "V": ((1, "V"), (1000, "mV")),

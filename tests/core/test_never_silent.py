@@ -39,6 +39,15 @@ def test_a_kit_that_resets_sounds_again_within_a_second_of_its_first_line(still_
     assert desk.app.gauge.state == 3
 
 
+def test_a_flood_that_drowns_the_ranger_between_two_samples_sounds():
+    """A MaxBotix under water tells its blanking distance: the highest level it can."""
+    desk = calm()
+    desk.ranger.mm = desk.app.gauge._ranger.blanking_mm
+    desk.run(2 * MINUTE)
+    assert desk.app.gauge.state == 3
+    assert desk.outputs["strobe"].on == 1
+
+
 def test_saved_levels_count_on_flash_that_can_be_read_and_not_written():
     desk = calm()
     desk.type("set level.alert 0.2")

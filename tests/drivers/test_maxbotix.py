@@ -21,8 +21,7 @@ VECTORS = [
     (GREETING, [], 0, 0, 0),
     (GREETING + b"R1234\rR1235\r", [1234, 1235], 2, 0, 0),
     (INVERTED, [], 0, 0, 6),  # 43 and 89 are text
-    (b"R0301\r", [301], 1, 0, 0),
-    (b"R0300\r", [], 1, 1, 0),  # what anything nearer is told as
+    (b"R0300\r", [300], 1, 0, 0),
     (b"R0299\r", [], 1, 1, 0),
     (b"R4998\r", [4998], 1, 0, 0),
     (b"R4999\r", [], 1, 1, 0),
@@ -63,10 +62,9 @@ def test_lines_are_ranges_echoes_or_refused():
 
 def test_a_ten_metre_model_sees_to_its_own_end():
     far = {"range_mm": 9999, "blanking_mm": 500}
-    data = [b"R9997\rR0499\rR9998\rR9999\rR0500\rR0501\r"]
-    assert read(data, far)[:3] == read(data, {"range_mm": 9999})[:3] == ([9997, 501], 6, 4)
+    assert read([b"R9997\rR0499\rR9998\rR9999\rR0500\r"], far)[:3] == ([9997, 500], 5, 3)
+    assert read([b"R0499\rR0500\r"], {"range_mm": 9999})[0] == [500]
     assert read([b"R12345\r"], {"range_mm": 16500})[0] == [12345]
-    assert read([b"R0400\rR0301\r"], {"range_mm": 5000})[0] == [400, 301]
 
 
 def test_start_forgets_half_a_line_and_the_last_burst():
@@ -116,13 +114,13 @@ def test_any_bytes_in_any_chunks_give_the_same(some, data):
     whole = read([stream])
     assert read(pieces(stream, data, st)) == whole
     assert read([stream[i : i + 1] for i in range(len(stream))]) == whole
-    assert all(301 <= mm <= 4998 for mm in whole[0])
+    assert all(300 <= mm <= 4998 for mm in whole[0])
 
 
 def test_what_a_struck_bit_can_do_is_known():
     """It has no checksum: nearly four flips in five are refused, the rest are a digit that became another within range."""
     refused = taken = 0
-    for mm in range(301, 4999, 7):
+    for mm in range(300, 4999, 7):
         line = b"R%04d\r" % mm
         for bit in range(8 * len(line)):
             struck = bytearray(line)
@@ -133,7 +131,7 @@ def test_what_a_struck_bit_can_do_is_known():
                 assert 1 <= bit // 8 <= 4
                 assert bit % 8 < 4
                 assert ranges != [mm]
-                assert 301 <= ranges[0] <= 4998
+                assert 300 <= ranges[0] <= 4998
             else:
                 refused += 1
             assert read([struck + b"R1234\r"])[0][-1:] == [1234] or bit // 8 == 5
@@ -166,20 +164,16 @@ def test_nothing_in_sight_is_no_echo(distance_mm):
     assert ranger.no_echo
 
 
-@pytest.mark.parametrize("distance_mm", [40, 299, 300])
-def test_what_stands_within_the_blanking_distance_is_never_a_range(distance_mm):
-    desk, ranger = bench(distance_mm)
-    assert desk.burst(ranger) == []
-    assert ranger.no_echo and not ranger.bad_checksum
-    desk, ranger = bench(301)
-    assert desk.burst(ranger) == [301] * 5
+def test_nearer_than_blanking_is_told_as_blanking():
+    desk, ranger = bench(40)
+    assert desk.burst(ranger) == [300] * 5
 
 
 @pytest.mark.parametrize("kind", ["silent", "cut", "flipped", "lost_byte", "garbage"])
 def test_every_fault_is_survived_and_the_next_burst_is_good(kind):
     desk, ranger = bench(**{kind + "_ppm": 1_000_000})
     for mm in desk.burst(ranger):
-        assert 301 <= mm <= 4998
+        assert 300 <= mm <= 4998
     desk, ranger = bench(**{kind + "_ppm": 200_000})
     bursts = [sorted(desk.burst(ranger)) for _ in range(50)]
     medians = [burst[len(burst) // 2] for burst in bursts if len(burst) >= 3]

@@ -68,7 +68,7 @@ def test_what_only_the_station_knows_is_refused_in_its_own_words(district):
     order = want(district, danger="9")
     district.carry()
     assert order.state == "refused"
-    assert order.why == "level.danger is above what the sensor can tell from its height, 4.469 m"
+    assert order.why == "level.danger is above what the sensor can tell from its height, 4.47 m"
     assert district.agrees and district.runs.revision == 1
     again = want(district, danger="2")
     district.carry()

@@ -76,7 +76,7 @@ BAD = {
     "adc-range": ("river_gauge", [('panel = "panel_20w"\ncharger = "charger_mppt_4a"\n', "")]),
     "divider-ratio": ("river_gauge", [("ratio_milli = 5700", "ratio_milli = 6600")]),
     "autonomy": ("river_gauge", [("batteries = 2", "batteries = 1")]),
-    "level-reach": ("river_gauge", [('"1.500 m"', '"4.470 m"')]),
+    "level-reach": ("river_gauge", [('"1.500 m"', '"4.471 m"')]),
     "sensor-claims": ("river_gauge_maxbotix", [("blanking_mm = 500", "blanking_mm = 499")]),
     "care-blanking": ("weather_pole", [("blanking_mm = 30", "blanking_mm = 29")]),
     "low-water": ("river_gauge", [('"4.500 m"', '"4.501 m"')]),

@@ -184,8 +184,8 @@ def test_the_page_has_what_builds_the_station() -> None:
         "| 32 | uart1.rx |",
         "## What to buy",
         "## What feeds it",
-        "blind for 0.031 m",
-        "water above 4.469 m is not told",
+        "blind for 0.03 m",
+        "water above 4.47 m is not told",
     ):
         assert word in said
 

@@ -178,7 +178,7 @@ def test_a_phys_own_pins_are_held_to_the_chip_too(old, new, rule, tmp_path):
 
 # Rules with a limit: what of the bad file is changed by the least that lets it pass. (1 mm, 1 ms, 1 s, 1 mV, one degree, a tenth of one)
 JUST_RIGHT = {
-    "level-reach": ('"4.470 m"', '"4.469 m"'), "sensor-claims": ("blanking_mm = 499", "blanking_mm = 500"),
+    "level-reach": ('"4.471 m"', '"4.470 m"'), "sensor-claims": ("blanking_mm = 499", "blanking_mm = 500"),
     "care-blanking": ("blanking_mm = 29", "blanking_mm = 30"), "contact-length": ("cable_cm = 27401", "cable_cm = 27400"),
     "onewire-length": ("cable_cm = 2942", "cable_cm = 2941"), "frost": ("coldest_c = -1", "coldest_c = 0"),
     "charger-voltage": ('"panel_high"', '"panel_just"'), "charger-alone": ('charger = "', 'panel = "panel_20w"\ncharger = "'),
@@ -212,11 +212,11 @@ def test_a_contact_is_pulled_up_by_a_thousand_ohm_or_more(name, ohm, found, tmp_
     assert not found or f"{3300 / ohm:.0f} mA flow for as long as it is closed" in told[0].sentence()
 
 
-# A danger line of a MB7383 at 7.5 m: what is said of its reach, and which rule finds it. It is blind for 500 mm, so 6.999 m is the highest level.
+# A danger line of a MB7383 at 7.5 m: what is said of its reach, and which rule finds it. It is blind for 500 mm, so 7 m is the highest level.
 REACHES = [
-    ("", '"6.999 m"', []), ("", '"7.000 m"', ["level-reach"]), ("range_mm = 9999\n", '"7.000 m"', ["level-reach"]),
-    ("blanking_mm = 300\n", '"7.100 m"', ["sensor-claims"]), ("blanking_mm = 501\n", '"6.999 m"', ["level-reach"]),
-    ("range_mm = 9998\nblanking_mm = 500\n", '"6.999 m"', []),
+    ("", '"7.000 m"', []), ("", '"7.001 m"', ["level-reach"]), ("range_mm = 9999\n", '"7.001 m"', ["level-reach"]),
+    ("blanking_mm = 300\n", '"7.100 m"', ["sensor-claims"]), ("blanking_mm = 501\n", '"7.000 m"', ["level-reach"]),
+    ("range_mm = 9998\nblanking_mm = 500\n", '"7.000 m"', []),
 ]  # fmt: skip
 
 
@@ -229,7 +229,7 @@ def test_a_ranger_sees_what_its_part_sees_whatever_its_row_says(claims, danger, 
 
 def test_what_to_do_about_a_line_out_of_reach_is_that_lines_own(tmp_path):
     text = bad_files.shipped("river_gauge_maxbotix").replace('"9.000 m"', '"7.500 m"')
-    (high,) = check(Source(tmp_path / "high.toml", text.replace('"4.000 m"', '"7.000 m"')))
+    (high,) = check(Source(tmp_path / "high.toml", text.replace('"4.000 m"', '"7.001 m"')))
     assert high.remedy == "hang the sensor higher (sensor.height), or set the line lower"
     near = text.replace("range_mm = 9999\nblanking_mm = 500", "range_mm = 5000").replace('"2.000 m"', '"2.500 m"')
     (low,) = [found for found in check(Source(tmp_path / "low.toml", near)) if found.rule.name == "level-reach"]
@@ -248,7 +248,7 @@ def test_a_level_by_its_seasons_is_held_to_what_the_sensor_tells_too(tmp_path):
     text = bad_files.shipped("tide_gauge").replace('danger = "3.000 m"', 'danger = "5.600 m"')
     (found,) = check(Source(tmp_path / "tide.toml", text))
     assert found.rule.name == "level-reach"
-    assert "danger 5.6 m is above 5.501 m" in found.found
+    assert "danger 5.6 m is above 5.502 m" in found.found
 
 
 def test_every_board_is_offered_where_one_without_psram_is_too_small(tmp_path):

@@ -1,13 +1,13 @@
 """DFRobot A02YYUW ultrasonic ranger: UART 9600 8N1, sends a frame by itself about every 100 ms.
 
 A frame is FF H L SUM; SUM is the low byte of FF + H + L, H and L the distance in mm: FF 07 A1 A7 is 1953 mm.
-It is blind for 30 mm and sees to 4500 mm: 31 is the nearest that counts.
+It is blind below 30 mm and sees to 4500 mm.
 
 Assumed from memory of the maker's datasheets, to be checked on a sensor: nothing in sight is told by a number outside
-31..4500 (0 among them) or by the codes FFFD (no echo) and FFFE (another ranger's echo) of its sister DYP-A02.
+30..4500 (0 among them) or by the codes FFFD (no echo) and FFFE (another ranger's echo) of its sister DYP-A02.
 """
 
-BLANKING_MM = 31  # the nearest that is a range: at 30 it is blind
+BLANKING_MM = 30
 RANGE_MM = 4500
 _WARM_UP_MS = 300
 _FRAME_MS = 100

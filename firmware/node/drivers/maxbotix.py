@@ -4,10 +4,10 @@ R and four digits are mm (five on the models that see beyond 10 m). The models t
 refused. Unprotected: there is no checksum, so a digit struck on the wire can become another digit. What stands against it is the line's form, the
 sensor's range and the median of the burst.
 
-It is blind for `blanking_mm` (300, or 500 of the 10 m models) and sees to `range_mm` (5000, or 9999), which its row in station.json says. What is
-nearer is told as the blanking distance itself, so that one is no range; nothing in sight is told as the largest range or one less (R5000, R4999).
-After power, from 65 to 160 ms, it says its name, part number and firmware in lines of text. From time to time a byte FF stands between its lines
-(known to users of ESPHome): it ends the line it strikes.
+It sees from `blanking_mm` (300, or 500 of the 10 m models) to `range_mm` (5000, or 9999), which its row in station.json says. Anything nearer is told as
+the blanking distance and counts: one that drowns tells the highest level it can, and warns. Nothing in sight is told as the largest range or one less
+(R5000, R4999). After power, from 65 to 160 ms, it says its name, part number and firmware in lines of text. From time to time a byte FF stands between
+its lines (known to users of ESPHome): it ends the line it strikes.
 """
 
 _WARM_UP_MS = 160
@@ -27,9 +27,7 @@ class MaxBotix:
         self._digits = _IDLE
         self._mm = 0
         self.range_mm = config.get("range_mm", 5000)
-        self.blanking_mm = (
-            config.get("blanking_mm", 300 if self.range_mm <= 5000 else 500) + 1
-        )  # the nearest that is a range
+        self.blanking_mm = config.get("blanking_mm", 300 if self.range_mm <= 5000 else 500)
         self.count = 0
         self.frames = 0  # of the right form, echo or not
         self.bad_checksum = 0  # it has none: lines that began as a range and are none, and bytes that are no text

@@ -2,25 +2,18 @@
 ext0 of this chip can watch (absent: all).
 """
 
+from machine import _read, _write
+
 WAKEUP_ALL_LOW = 0
-
-
-def _watched():
-    try:
-        with open("world/watched") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return range(49)
 
 
 def wake_on_ext0(pin, level):
     assert level == WAKEUP_ALL_LOW
-    if pin is not None and pin.number not in _watched():
+    watched = [int(word) for word in _read("watched", b"").split()]
+    if pin is not None and watched and pin.number not in watched:
         raise ValueError("invalid pin")
-    with open("world/ext0", "ab") as file:
-        file.write(b"%d\n" % (-1 if pin is None else pin.number))
+    _write("ext0", b"%d\n" % (-1 if pin is None else pin.number), "ab")
 
 
 def gpio_deep_sleep_hold(enable):
-    with open("world/holds", "ab") as file:
-        file.write(b"all %d\n" % enable)
+    _write("holds", b"all %d\n" % enable, "ab")
