@@ -11,7 +11,10 @@ settings.register_profile("ci", settings.get_profile("everywhere"), derandomize=
 settings.load_profile("ci" if os.environ.get("CI") else "everywhere")
 
 # The longest files begin first, so that no core waits for the other at the end.
-LONGEST = ("tests/waspada/test_demo.py",)
+LONGEST = (
+    "tests/sim/test_chaos.py", "tests/sim/test_every_sensor.py", "tests/board/test_flash.py", "tests/board/test_flash_app.py", "tests/power/test_power_cuts.py",
+    "tests/waspada/test_demo.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list) -> None:
