@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware import bench, harness
+from hardware import bench, copper, harness
 from hardware.bom import Bom
 from hardware.compile import STATIONS, Station, shipped
 from hardware.net import Net
@@ -129,6 +129,138 @@ def test_a_rangers_line_at_rest_is_measured_before_and_behind_its_divider() -> N
     assert "4.5 V or more at rest" in about and "3.0 to 3.5 V" in about
 
 
+def test_a_line_that_rests_too_low_has_its_two_causes_in_the_row() -> None:
+    net = Net(load("river_gauge"))
+    pairs = list(dict.fromkeys((wire.source[0], wire.target[0]) for wire in net.wires))
+    number = pairs.index(("uart1_divider", "uart1_a02yyuw")) + 1
+    (row,) = rows(net.station, "uart1_divider: IN to GND")
+    assert f"lift W{number} and" in row and "About 5 V: a weak pull-up" in row and "About 3.3 V: no divider" in row
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_what_the_boards_own_rail_feeds_is_proved_with_the_board_in(name: str) -> None:
+    one = load(name)
+    for bus, fit in one.fittings.fits.items():
+        if fit.switch and not fit.part:
+            own = all(each.rail == "3V3" for _, each in harness.on_bus(one, bus))
+            assert bool(rows(one, "board in, `level 5` running", f"{bus}: V+", "3.2 to 3.4 V")) == own
+            assert bool(rows(one, "board out", f"{bus}: V+", "0.0 V")) != own, "without the board 0.0 V prove nothing"
+
+
+# A switched minus: 12 V stand on it while it is off.
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_core_that_touches_earth_is_found_before_it_sounds_for_ever(name: str) -> None:
+    one = load(name)
+    for bus, fit in one.fittings.fits.items():
+        if fit.part and fit.switch:
+            outside = fit.cable_cm > copper.OUTSIDE_CM
+            assert len(rows(one, f"{bus}: -, red on it, to its bracket", "fuse blown")) == outside
+            (off,) = rows(one, f"| {bus}: + to - |", "board out |")
+            assert "0.0 V" in off and "Against GND both have about 12.8 V" in off
+
+
+def test_a_line_whose_current_is_watched_passes_with_its_chip_on_it() -> None:
+    one = load("weather_pole")
+    assert rows(one, "siren: -, red on it", "over 0.5 MOhm") and rows(one, "strobe: -, red on it", "over 1 MOhm")
+
+
+# Which way round, and what is fed when.
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_each_source_is_measured_before_it_meets_anything(name: str) -> None:
+    one = load(name)
+    table = bench.meter_rows(one)
+    batteries = copper.batteries(one)
+    for battery in batteries:
+        label = copper.fuse_of(one, battery).label
+        (row,) = rows(one, f"{battery} at its wires, {label} not yet in", "+12.5 to +13.8 V")
+        assert table.index(row) < table.index(rows(one, "board in, running")[0])
+    free = [copper.fuse_of(one, battery).label for battery in batteries[1:]]
+    assert [row for row in table if "free wires, red to black" in row] == [
+        each for label in free for each in rows(one, "free wires, red to black", f"{label} is out")
+    ]
+    (row,) = rows(one, "panel's wires free, in the sun")
+    least, most = (int(each) * 1000 for each in re.findall(r"\+(\d+)", row))
+    assert (
+        harness.battery_mv(one)[1]
+        < least
+        < bench.hot_vmp_mv(one) + 1500
+        < one.fittings.supply["panel"]["voc_mv"]
+        < most
+    )
+
+
+def test_the_order_of_fuses_is_the_river_gauges() -> None:
+    label = {fuse.of: fuse.label for fuse in copper.placed(load("river_gauge"))}
+    other, siren = label["battery2"], label["siren"]
+    assert f"but for {other}: each other battery's stays out" in step(7) and "stay taped until step 9" in step(6)
+    assert f"**{label['battery1']}, {other} and the siren's {siren} out**" in step(9)
+    assert f"panel off, {label['battery1']} and {other} out" in step(9)
+    assert f"{label['battery1']}, {other} and {siren} out and taped" in step(10)
+    site = joined(page("acceptance").split("## On the site")[1])
+    assert f"the regulator's fuse out ({label['regulator']} of the river gauge)" in site
+    words = (
+        "siren's fuse out",
+        "batteries' fuses in",
+        "panel last",
+        "commission;",
+        "fuse in at the console's step Siren",
+    )
+    assert [site.index(word) for word in words] == sorted(site.index(word) for word in words)
+    assert "Siren" in (ROOM.parent / "docs" / "commissioning.md").read_text(encoding="utf-8")
+
+
+# Parts alone: what can be set, and what hides in the box.
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_charger_is_set_on_a_load_that_it_does_not_end_at(name: str) -> None:
+    one = load(name)
+    charger = one.fittings.supply["charger"]
+    if charger["max_ma"] > bench.TRIMMED_MA:
+        assert rows(one, "its own menu", "13.80 V") and not rows(one, "Ohm 5 W at BAT")
+        return
+    ohm, watt, ma = bench.charger_load(one)
+    assert rows(one, f"charger alone, {ohm} Ohm {watt} W at BAT", f"limited to {ma / 1000:g} A", "13.80 V")
+    module = next(most for most, row in bench.CHARGER_LOADS.items() if row[0] == ohm)
+    end = charger["output_mv"]
+    assert end / ohm > module * 0.095 * 1.2, "at 9.5 % of its current it ends"
+    assert end * end / ohm / 1e6 < watt and end * end / ohm / 1e6 < 20 * ma / 1000 * 0.8, "resistor and supply bear it"
+
+
+def test_the_charger_of_the_first_station_is_set_as_its_row_has_it() -> None:
+    ohm, watt, ma = bench.charger_load(load("river_gauge"))
+    assert f"{ohm} Ohm of {watt} W at BAT+" in step(3) and f"20 V, {ma / 1000:g} A at PV+" in step(3)
+    ohm, watt, ma = bench.CHARGER_LOADS[4000]
+    assert f"ends at 0.38 A: {ohm} Ohm of {watt} W, and {ma / 1000:g} A" in step(3)
+    assert "13.75 to 13.85 V" in page("acceptance")
+
+
+def test_the_suppressor_is_tested_alone_since_the_chargers_diode_hides_it() -> None:
+    one = load("river_gauge")
+    label = next(part.label for part in Net(one).small if part.what.startswith("suppressor"))
+    assert rows(one, f"{label}, the suppressor, alone", "0.4 to 0.8 V, then nothing")
+    assert rows(one, "diode test, red on -", "0.1 to 0.8 V") and "alone first, diode test both ways" in step(5)
+
+
+def test_a_modems_bursts_are_tried_with_a_modems_current() -> None:
+    one = load("river_gauge_lte")
+    (row,) = rows(one, f"{bench.BURST_OHM} Ohm 10 W")
+    to, watt = bench.five_mv(one)[0] / 1000, bench.five_mv(one)[0] ** 2 / bench.BURST_OHM / 1e6
+    assert "5.0 V or more" in row and watt < 10 and watt < 12.8 * 1.5 * 0.8, "resistor and supply bear it"
+    assert f"({to / bench.BURST_OHM:.1f} A)" in page("first_station").split("## By LTE")[1]
+    assert not rows(load("river_gauge"), f"{bench.BURST_OHM} Ohm")
+    assert step(2).index("its aerials on before") < step(2).index("waspada flash")
+
+
+def test_a_rain_gauge_is_tipped_by_hand() -> None:
+    tip_nm = next(sensor["tip_nm"] for sensor in load("rain_gauge").sensors if sensor["driver"] == "tipping_bucket")
+    assert f"ten tips by hand are {tip_nm * 10 / 1e6:.3f} mm more of `rain`" in joined(page("acceptance"))
+
+
 # Current: awake is not asleep.
 
 
@@ -169,7 +301,7 @@ def test_the_siren_has_no_fuse_while_the_ranger_sees_the_bench() -> None:
     nearer = harness.setting(one, "sensor.height") - harness.setting(one, "level.danger")
     assert f"({nearer / 1000:.1f} m here) is danger" in said
     lines = page("acceptance").splitlines()
-    (resets,) = (line for line in lines if line.startswith("5. "))
+    (resets,) = (line for line in lines if line.startswith("4. **Ten"))
     assert "fuse in, ears protected" in resets and "level sensor's red wire pulled" in resets
     at = {word: next(i for i, line in enumerate(lines) if word in line)
           for word in ("Then the siren's fuse out", "tells", "The siren's fuse in, **ears protected")}  # fmt: skip
@@ -202,11 +334,11 @@ def test_usb_and_five_volts_never_meet_on_the_bench() -> None:
 
 def test_what_wants_the_battery_comes_behind_it() -> None:
     said = joined(page("acceptance").split("## On the site")[0])
-    assert "10 to 12 with battery and panel, after [step 9]" in said
-    assert "its lines 1 to 9" in step(8) and "Lines 10 to 12" in step(9)
-    assert all(
-        re.search(rf" {number}\. {word}", said) for number, word in ((10, "Current"), (11, "24 h"), (12, "Water"))
-    )
+    assert "9 to 12 with battery and panel, after [step 9]" in said
+    assert "its lines 1 to 8. Its last four" in step(8) and "Lines 9 to 12" in step(9)
+    lines = ((9, "Current"), (10, "24 h"), (11, "Water"), (12, r"\*\*Once for each type of battery"))
+    assert all(re.search(rf" {number}\. {word}", said) for number, word in lines)
+    assert "line 12, tries it once for each type of battery" in joined(page("enclosure"))
 
 
 # By LTE, and what stands in place of a battery.

@@ -142,7 +142,7 @@ def test_the_first_station_is_the_river_gauge() -> None:
 
 def test_the_parallel_resistors_are_those_that_acceptance_names() -> None:
     (row,) = {line.split(" | ")[2] for line in page("first_station").splitlines() if "(siren) to GND" in line}
-    assert row.startswith("5.0 kOhm") and "5 kOhm at siren and strobe" in joined("acceptance")
+    assert row.startswith("5.0 kOhm") and "5 kOhm at siren's and strobe's pins" in joined("acceptance")
 
 
 def test_the_patterns_are_the_sounders_and_the_reserve_is_powers() -> None:
