@@ -8,7 +8,7 @@ import pytest
 from hardware import bench, copper, harness
 from hardware.bom import Bom
 from hardware.compile import STATIONS, Station, shipped
-from hardware.net import Net
+from hardware.net import Net, Wire, colours
 from hardware.parts import parts
 from hardware.power import budget
 from hardware.rules_power import peaks_ua
@@ -179,9 +179,8 @@ def test_each_source_is_measured_before_it_meets_anything(name: str) -> None:
         (row,) = rows(one, f"{battery} at its wires, {label} not yet in", "+12.5 to +13.8 V")
         assert table.index(row) < table.index(rows(one, "board in, running")[0])
     free = [copper.fuse_of(one, battery).label for battery in batteries[1:]]
-    assert [row for row in table if "free wires, red to black" in row] == [
-        each for label in free for each in rows(one, "free wires, red to black", f"{label} is out")
-    ]
+    assert all(len(rows(one, "free wires, red to black", f"{label} is out")) == 1 for label in free)
+    assert len(rows(one, "free wires, red to black")) == len(free), "a station of one battery has none"
     (row,) = rows(one, "panel's wires free, in the sun")
     least, most = (int(each) * 1000 for each in re.findall(r"\+(\d+)", row))
     assert (
@@ -211,6 +210,12 @@ def test_the_order_of_fuses_is_the_river_gauges() -> None:
     )
     assert [site.index(word) for word in words] == sorted(site.index(word) for word in words)
     assert "Siren" in (ROOM.parent / "docs" / "commissioning.md").read_text(encoding="utf-8")
+
+
+def test_the_cores_of_a_cable_have_the_lists_colours() -> None:
+    wires = [Wire(("a", sign), ("b", sign), sign, 150, "0.75") for sign in ("+", "-", "tx")]
+    red, black, first = colours(wires)
+    assert f"core 1 is {red}, 2 is {black}, 3 is {first}" in page("enclosure")
 
 
 # Parts alone: what can be set, and what hides in the box.
