@@ -93,7 +93,7 @@ class Fittings:
         """`rows`: of each sensor what its table says of OF_A_SENSOR, and its driver."""
         self._source = source
         given = {
-            name: table(source, source.values[name], specs, (name,))
+            name: table(source, source.values[name], _named(name, specs), (name,))
             for name, specs in TABLES.items()
             if name in source.values
         }
@@ -140,7 +140,7 @@ class Fittings:
                 source.refuse(
                     ("fit", name), f"fit.{name:.40} is on no pin: [pins] has {', '.join(pins)}{meant(name, pins)}"
                 )
-            row = table(source, row, FIT, ("fit", name))
+            row = table(source, row, _named("fit", FIT), ("fit", name))
             _of_its_kind(source, name, pins[name]["kind"], row)
             part = one(source, ("fit", name, "part"), "outputs", row["part"]) if "part" in row else None
             through = [one(source, ("fit", name, "through"), "circuits", each) for each in row.get("through", ())]
@@ -153,6 +153,18 @@ class Fittings:
 
     def fit(self, name: str) -> Fitting:
         return self.fits.get(name) or Fitting({}, None, [], None)
+
+
+def _named(name: str, specs: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """`specs`, and where a part is named those that there are."""
+    return {key: {**spec, "about": _there(name, key)} if "text" in spec else spec for key, spec in specs.items()}
+
+
+def _there(name: str, key: str) -> str:
+    group = {"mount": "mounts", "fit": "circuits" if key == "switch" else "outputs"}.get(name, "supplies")
+    kind = {"supply": key, "array": "panel", "fit": "switch" if key == "switch" else ""}.get(name, "")
+    ids = [part.id for part in parts(group).values() if not kind or part.kind == kind]
+    return f"a part's name, of hardware/parts/{group}.toml {', '.join(ids)}"
 
 
 def _of_its_kind(source: Source, name: str, kind: str, row: Mapping[str, Any]) -> None:

@@ -364,7 +364,7 @@ class Net:
             self.feed(rail, block, "", "-", cm=fit.cable_cm, ua=ua)
             return
         switch = self.part(f"{name}_switch", fit.switch)
-        self.wire(self.use(row, name, "pin", switch, _down(fit)), (switch, "IN"), name, 20)
+        self.wire(self.use(row, name, "pin", switch, _down(fit)), (switch, "GATE"), name, 20)
         self.feed(rail, switch, "V+", "GND", cm=20, ua=ua, of=name)
         self.wire((switch, "OUT+"), (block, "+"), "+", fit.cable_cm, ua)
         self.wire((switch, "OUT-"), (block, "-"), "-", fit.cable_cm, ua)

@@ -11,10 +11,10 @@ TEXTS: Mapping[str, Any] = {
     "required": True,
 }
 COMMON: Mapping[str, Mapping[str, Any]] = {
-    "name": {"text": ".{1,110}", "required": True, "about": "the name on the box"},
-    "about": {"text": "(.|\n){1,400}", "about": "what to know before it is bought"},
+    "name": {"text": ".{1,110}", "required": True, "about": "the name on the box, of 110 letters at most"},
+    "about": {"text": "(.|\n){1,640}", "about": "what to know before it is bought, of 640 letters at most"},
     "datasheet": {"text": "https?://[!-~]+", "required": True, "about": "a link"},
-    "where": {"text": ".{1,160}", "required": True, "about": "the section, by its title"},
+    "where": {"text": ".{1,160}", "required": True, "about": "the section, by its title, of 160 letters at most"},
     "usd_cents": {"low": 0, "high": 1_000_000, "required": True},
     "priced": {"text": r"20\d\d-\d\d", "required": True, "about": "the year and month of the estimate"},
     "sources": TEXTS,

@@ -6,6 +6,7 @@ from hardware import copper
 from hardware.compile import Station
 from hardware.harness import battery_mv, loads, on_bus, outputs, rail_mv, setting
 from hardware.net import Wire, square_mm2
+from hardware.parts import parts
 from hardware.rule import Finding, finding
 
 _LOADS = {
@@ -18,11 +19,17 @@ _FAILED_UA = 22_000  # a transmitter's fault, by NAMUR NE 43 above 21 mA
 _COUNTED_MOHM = 100_000  # a shunt of that is in a transmitter's supply_mv
 _INPUT_OVER_MV = 300
 _FROST_C = 0
-_FREEZES = {
-    "tipping_bucket": "a tipping bucket",
-    "a02yyuw": "an ultrasonic ranger",
-    "maxbotix": "an ultrasonic ranger",
-}
+_BUCKET = (
+    "a tipping bucket",
+    "ice fills the bucket, and its melting counts as rain on a dry day",
+    "a heated bucket; leave it where nobody relies on it in frost, and say so in the warning plan",
+)
+_RANGER = (
+    "an ultrasonic ranger",
+    "ice or snow on its face, and ice on the river, are echoes that are no level",
+    "a radar; leave it where nobody relies on it in frost, and say so in the warning plan",
+)
+_FREEZES = {"tipping_bucket": _BUCKET, "a02yyuw": _RANGER, "maxbotix": _RANGER}  # what it is, why, what to do
 _LITHIUM = ("lifepo4", "li-ion")
 
 
@@ -40,6 +47,15 @@ def switch_side(station: Station) -> Iterator[Finding]:
         if "power" in row and fit.switch and fit.switch["side"] == "low" and on_bus(station, name):
             said = f"{fit.switch.id} cuts the ground of what is on {name}"
             yield finding(station.source, "switch-side", ("fit", name, "switch"), said, (row["power"],))
+    for name, pin, fit in outputs(station):
+        if fit.switch and fit.switch["side"] == "high":
+            lows = ", ".join(part.id for part in parts("circuits").values() if part.get("side") == "low")
+            said = f"{fit.switch.id} cuts the plus of {name} on {pin}"
+            why = "an output is wired with its switch in the load's minus: the pin to GATE, the load from OUT+ to OUT-, which this one has not"
+            advice = f"a switch in its minus: {lows}"
+            yield finding(
+                station.source, "switch-side", ("fit", name, "switch"), said, (pin,), reason=why, advice=advice
+            )
 
 
 def loop_voltage(station: Station) -> Iterator[Finding]:
@@ -97,8 +113,9 @@ def frost(station: Station) -> Iterator[Finding]:
     coldest = station.fittings.coldest_c
     for i, sensor in enumerate(station.sensors):
         if coldest is not None and coldest < _FROST_C and sensor["driver"] in _FREEZES:
-            said = f"sensors[{i + 1}], {_FREEZES[sensor['driver']]}, stands in {coldest} degrees"
-            yield finding(station.source, "frost", ("sensors", i), said)
+            what, why, advice = _FREEZES[sensor["driver"]]
+            said = f"sensors[{i + 1}], {what}, stands in {coldest} degrees"
+            yield finding(station.source, "frost", ("sensors", i), said, reason=why, advice=advice)
 
 
 def modem_current(station: Station) -> Iterator[Finding]:

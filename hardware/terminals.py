@@ -14,6 +14,7 @@ BOARD, BATTERY, FIVE, THREE = "board", "12V", "5V", "3V3"
 _AT_A_SCREW = 2  # ends that a screw holds: our own judgement, as ferrules of two wires have it
 _LONG_CM = 1000  # from here on a cable has an arrester
 RAILS = (FIVE, THREE)
+SCREENS = "the screens' terminal"
 
 
 class Small(NamedTuple):
@@ -89,17 +90,32 @@ def small(net: "Net") -> Iterator[Small]:
             "at the board's screws, any GND of it; ceramic, either way round",
             BOARD,
         )
-    yield Small("D1", "suppressor SMBJ15A", f"{BATTERY}: +", f"{BATTERY}: -", "band to +, leads under 3 cm", BATTERY)
-    yield Small("E1", "earth wire, 4 mm2", f"{BATTERY}: -", "earth bolt", "to the earth bolt, short", BATTERY)
+    yield Small(
+        "D1",
+        "suppressor SMBJ15A",
+        f"{BATTERY}: +",
+        f"{BATTERY}: -",
+        "band to +, leads under 3 cm: the fuse block stands beside the minus terminals",
+        BATTERY,
+    )
+    yield Small(
+        "E1",
+        "earth wire, 4 mm2",
+        f"{BATTERY}: -",
+        "earth bolt",
+        "from the terminal of 4 mm2 beside minus to the earth bolt, short",
+        BATTERY,
+    )
     cables = _screened(net)
     yield Small(
         "S1",
         f"screens of {len(cables)} cables",
         "each cable's screen",
-        "earth bolt",
-        "at the box's end; cut back at the other",
+        SCREENS,
+        "to their terminal at the box's end; cut back at the other",
         BATTERY,
     )
+    yield Small("E2", "earth wire, 2.5 mm2", SCREENS, "earth bolt", f"from {SCREENS} to the earth bolt, short", BATTERY)
     far = [name for name, (cm, _, _) in copper.outside(net).items() if cm >= _LONG_CM]
     for number, name in enumerate(far, 1):
         yield Small(
@@ -204,6 +220,6 @@ def screws(net: "Net") -> int:
         for end in (wire.source, wire.target):
             if end == (BATTERY, "-") or end[0] in RAILS or end[0].endswith("_terminals"):
                 ends[end] = ends.get(end, 0) + 1
-    ends[BATTERY, "-"] += 2  # earth, and the suppressor's other end
+    ends[BATTERY, "-"] += 2  # the wire to the earth's own terminal, and the suppressor's other end
     ends["screens", ""] = len(_screened(net)) + 1
     return sum(math.ceil(many / 2) for many in ends.values())

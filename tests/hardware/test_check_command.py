@@ -1,6 +1,7 @@
 """`waspada hardware check` as a person meets it: every file is judged, all that is wrong is said at once, and what can't be judged says what to do."""
 
 import json
+import re
 
 import pytest
 
@@ -200,6 +201,56 @@ def test_a_limit_is_where_its_rule_says(rule, tmp_path):
     text = bad_files.text(rule)
     assert bad in text
     assert [finding.sentence() for finding in check(Source(tmp_path / "good.toml", text.replace(bad, good, 1)))] == []
+
+
+# Which side of its load a switch cuts: a siren's and a valve's minus, a sensor's plus.
+SIDES = [
+    ("river_gauge", "siren", "mosfet_low_side", "high_side_12v", "high_side_12v cuts the plus of siren on 25"),
+    ("storage_tank", "strobe", "mosfet_low_side", "high_side_12v", "high_side_12v cuts the plus of strobe on "),
+    ("radar_gauge", "uart1", "high_side_12v", "mosfet_low_side", "mosfet_low_side cuts the ground of what is on uart1"),
+]
+
+
+@pytest.mark.parametrize(("name", "of", "right", "wrong", "says"), SIDES)
+def test_a_switch_that_cuts_the_other_side_than_its_wires_say_is_refused(name, of, right, wrong, says, tmp_path):
+    text = bad_files.shipped(name)
+    before, after = text.split(f"[fit.{of}]\n")
+    assert f'switch = "{right}"' in after
+    told = check(Source(tmp_path / "s.toml", f"{before}[fit.{of}]\n{after.replace(right, wrong, 1)}"))
+    assert [(finding.rule.name, finding.key) for finding in told] == [("switch-side", f"fit.{of}.switch")]
+    assert not passes(told) and says in told[0].sentence() and right in told[0].sentence()
+    assert check(Source(tmp_path / "s.toml", text)) == []
+
+
+def test_what_freezes_is_said_of_the_sensor_that_stands_there(tmp_path):
+    said = {}
+    for name in ("river_gauge", "rain_gauge"):
+        text = re.sub("coldest_c = -?[0-9]+", "coldest_c = -1", bad_files.shipped(name))
+        (said[name],) = [
+            each.sentence() for each in check(Source(tmp_path / "s.toml", text)) if each.rule.name == "frost"
+        ]
+    assert "ice or snow on its face" in said["river_gauge"] and "bucket" not in said["river_gauge"]
+    assert "ice fills the bucket" in said["rain_gauge"] and "radar" not in said["rain_gauge"]
+
+
+# A table without its part: what there is instead.
+UNNAMED = [
+    ('[mount]\npart = "bridge_arm"\n', "[mount]\n", "mount lacks 'part'; allowed is a part's name, of hardware/parts/mounts.toml bridge_arm, "),
+    ('battery = "lfp_6ah"\n', "", "supply lacks 'battery'; allowed is a part's name, of hardware/parts/supplies.toml lfp_6ah, lfp_20ah, "),
+    ('regulator = "buck_5v_2a"\n', "", "supply lacks 'regulator'; allowed is a part's name, of hardware/parts/supplies.toml buck_5v_2a, "),
+    ('part = "siren_12w"\n', "part = 12\n", "fit.siren.part is 12; allowed is a part's name, of hardware/parts/outputs.toml siren_12w, "),
+    ('switch = "mosfet_low_side"\n', "switch = 1\n", "allowed is a part's name, of hardware/parts/circuits.toml load_switch_5v, "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "says"), UNNAMED)
+def test_where_a_part_is_missing_those_that_there_are_are_named(old, new, says, tmp_path, capsys):
+    assert old in RIVER
+    path = tmp_path / "mine.toml"
+    path.write_text(RIVER.replace(old, new, 1), encoding="utf-8")
+    code, _, err = run(capsys, path)
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err and "mine.toml, line " in err
 
 
 @pytest.mark.parametrize(("ohm", "found"), [(100, True), (999, True), (1000, False)])

@@ -215,10 +215,48 @@ def test_each_pv_module_has_its_own_shunt_and_one_common_minus() -> None:
 
 def test_outputs_have_their_switch_and_its_resistor() -> None:
     net = Harness(station("river_gauge")).net
-    assert ("board", "GPIO25") in [wire.source for wire in net.wires if wire.target == ("siren_switch", "IN")]
+    assert ("board", "GPIO25") in [wire.source for wire in net.wires if wire.target == ("siren_switch", "GATE")]
     assert (
         "R2 10 kOhm: board: GPIO25 to board: GND" in net.blocks["board"].notes and not net.blocks["siren_switch"].notes
     )
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_word_in_is_the_pins_terminal_of_no_switch(name: str) -> None:
+    """GATE or ON is what a pin drives; IN is a supply or a line."""
+    net = Net(station(name))
+    ends = {wire.target for wire in net.wires if wire.source[0] == "board" and wire.source[1].startswith("GPIO")}
+    driven = {pin for block, pin in ends if block.endswith("_switch")}
+    assert "GATE" in driven and driven <= {"GATE", "ON"}
+    assert not [wire for wire in net.wires if wire.target[1] == "GATE" and not wire.source[1].startswith("GPIO")]
+
+
+def missing(text: str, net: Net) -> list[str]:
+    """Terminals of the switches that their drawing lacks."""
+    found = []
+    for block in net.blocks.values():
+        if block.name.endswith("_switch"):
+            drawn = text.partition(f"## `{block.kind}`")[2].split("```")[1]
+            found += [f"{block.name}: {pin}" for pin in block.pins if pin not in re.findall(r"[\w+-]+", drawn)]
+    return found
+
+
+def test_every_terminal_of_a_switch_stands_in_its_drawing() -> None:
+    text = CIRCUITS.read_text(encoding="utf-8")
+    assert [said for name in shipped() for said in missing(text, Net(station(name)))] == []
+    old = missing(text.replace("GATE", "IN"), Net(station("river_gauge")))
+    assert old == ["siren_switch: GATE", "strobe_switch: GATE"]
+
+
+def test_screens_and_minus_go_to_the_earth_bolt_each_from_a_terminal_that_takes_its_wire() -> None:
+    for name in shipped():
+        bom = Bom(station(name))
+        rows = {part.label: part for part in bom.net.small}
+        assert rows["S1"].target == rows["E2"].source == terminals.SCREENS
+        assert {rows[label].target for label in ("E1", "E2")} == {"earth bolt"}
+        square = {label: float(rows[label].what.split()[2]) for label in ("E1", "E2")}
+        sold = {row.part: row.figures["name"] for row in bom.rows}
+        assert f"{square['E1']:g} mm2" in sold["earth_terminal"] and f"{square['E2']:g} mm2" in sold["terminals"]
 
 
 def unfused(net: Net) -> list[str]:
