@@ -106,16 +106,13 @@ def small(net: "Net") -> Iterator[Small]:
         "from the terminal of 4 mm2 beside minus to the earth bolt, short",
         BATTERY,
     )
-    cables = _screened(net)
-    yield Small(
-        "S1",
-        f"screens of {len(cables)} cables",
-        "each cable's screen",
-        SCREENS,
-        "to their terminal at the box's end; cut back at the other",
-        BATTERY,
-    )
-    yield Small("E2", "earth wire, 2.5 mm2", SCREENS, "earth bolt", f"from {SCREENS} to the earth bolt, short", BATTERY)
+    cables = len(_screened(net))
+    if cables:
+        what = f"screens of {cables} cables" if cables > 1 else "screen of one cable"
+        how = f"to {SCREENS} at the box's end; cut back at the other"
+        yield Small("S1", what, "each cable's screen", SCREENS, how, BATTERY)
+        how = f"from {SCREENS} to the earth bolt, short"
+        yield Small("E2", "earth wire, 2.5 mm2", SCREENS, "earth bolt", how, BATTERY)
     far = [name for name, (cm, _, _) in copper.outside(net).items() if cm >= _LONG_CM]
     for number, name in enumerate(far, 1):
         yield Small(
@@ -221,5 +218,6 @@ def screws(net: "Net") -> int:
             if end == (BATTERY, "-") or end[0] in RAILS or end[0].endswith("_terminals"):
                 ends[end] = ends.get(end, 0) + 1
     ends[BATTERY, "-"] += 2  # the wire to the earth's own terminal, and the suppressor's other end
-    ends["screens", ""] = len(_screened(net)) + 1
+    if _screened(net):
+        ends["screens", ""] = len(_screened(net)) + 1
     return sum(math.ceil(many / 2) for many in ends.values())

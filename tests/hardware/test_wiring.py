@@ -252,6 +252,10 @@ def test_screens_and_minus_go_to_the_earth_bolt_each_from_a_terminal_that_takes_
     for name in shipped():
         bom = Bom(station(name))
         rows = {part.label: part for part in bom.net.small}
+        screened = any(float(square) < 1.5 for _, square, _ in copper.outside(bom.net).values())
+        assert ("S1" in rows) == ("E2" in rows) == screened
+        if not screened:
+            continue
         assert rows["S1"].target == rows["E2"].source == terminals.SCREENS
         assert {rows[label].target for label in ("E1", "E2")} == {"earth bolt"}
         square = {label: float(rows[label].what.split()[2]) for label in ("E1", "E2")}
