@@ -102,6 +102,7 @@ def test_a_quantity_is_chosen_by_a_button_and_drawn_with_its_lines(view, tmp_pat
     seen.card("Classroom 4B").click()
     page.locator('#chart[aria-label^="CO₂ of Classroom 4B. 120 readings in 24 hours"]').wait_for()
     assert words(page.locator("#at")).endswith("1420 ppm · good")
+    page.locator("#events", has_text="Sensor 2 fault").wait_for()
     assert "Normal → alert: CO₂ 1420 ppm (alert line 1000 ppm)" in words(page.locator("#events"))
     assert "Sensor 2 fault: does not answer" in words(page.locator("#events"))
     page.locator("#quantities button", has_text="Humidity").focus()

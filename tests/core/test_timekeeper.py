@@ -280,6 +280,16 @@ def test_ticks_that_jump_back_stop_the_clock_for_a_second_at_most():
     assert desk.off_ms in (60_000, 59_000)
 
 
+def test_a_server_that_agrees_with_the_gateway_is_believed_however_far_the_clock_is():
+    """The clock is 601 s off and the gateway's word of it, 2 s old, is within ten minutes: the right server is not."""
+    desk = Desk()
+    desk.answers(-601)
+    desk.hints(-2, times=1)
+    desk.answers()
+    desk.answers()
+    assert abs(desk.off_ms) <= 1000
+
+
 class Sequences(RuleBasedStateMachine):
     """Any sequence of answers, lies, words of the gateway, refused certificates and waits over wraps."""
 
@@ -291,6 +301,7 @@ class Sequences(RuleBasedStateMachine):
         self.desk.keeper = self.make(commissioned)
         self.commissioned = commissioned
         self.honest = self.lies = 0
+        self.misled = False
         self.last = None
 
     @rule(ms=st.sampled_from([1, 50, 10_000, HOUR_MS, 6 * HOUR_MS, WRAP // 2 + 5, WRAP]))
@@ -314,11 +325,16 @@ class Sequences(RuleBasedStateMachine):
         assert self.desk.off_ms is not None
         assert abs(self.desk.off_ms) <= 601_000, "the gateway wins"
         self.honest = 0
+        self.misled = False
 
     @rule(late_s=st.integers(0, 200_000))
     def one_old_message(self, late_s):
         self.desk.keeper.hint(self.desk.tick, self.desk.true_ms // 1000 - late_s)
-        self.honest = 0  # a second one that is just as old is the gateway's word
+        self.honest = 0
+        off_ms = (
+            self.desk.off_ms
+        )  # a second one just as old, or one that agrees with a lie, is the gateway's word: no server's wins against it
+        self.misled = self.desk.keeper.vouched and off_ms is not None and abs(off_ms) > 595_000
 
     @rule()
     def refuse_certificate(self):
@@ -333,7 +349,7 @@ class Sequences(RuleBasedStateMachine):
 
     @invariant()
     def two_honest_answers_in_a_row_are_enough(self):
-        if self.honest >= 2:
+        if self.honest >= 2 and not self.misled:
             assert self.desk.off_ms is not None
             assert abs(self.desk.off_ms) <= 5000
 
@@ -370,9 +386,10 @@ class Stubborn(Timekeeper):
 
 @pytest.mark.parametrize("fault", [Gullible, DeafKeeper, Stubborn])
 def test_a_keeper_with_a_planted_fault_is_caught(fault):
+    """What is drawn depends on which modules are loaded, derandomized or not: so many examples that it never depends on luck."""
     case = type("Planted", (Sequences,), {"make": fault}).TestCase
     case.settings = settings(
-        max_examples=200,
+        max_examples=2000,
         stateful_step_count=20,
         deadline=None,
         database=None,

@@ -26,7 +26,7 @@ IDS = [name for group in KINDS for name in parts(group)]
 # Those that the compiler holds to as well.
 COMPILED = {
     "pin-absent", "flash-pin", "psram-pin", "strapping-pin", "console-pin", "board-pin", "lan-pins", "modem-pin", "input-only-pin",
-    "adc2-with-wifi", "adc-pin", "uart-count", "i2c-count", "psram", "i2c-address",
+    "adc2-with-wifi", "adc-pin", "uart-count", "i2c-count", "psram", "i2c-address", "sensor-claims",
 }  # fmt: skip
 
 

@@ -42,7 +42,8 @@ class Timekeeper:
         self._hint = None  # offset of the gateway's that wants a second one,
         self._hinted = 0  # since this `_mono`
         self._before = None  # offset before the newest jump that a server alone made
-        self._vouched = -1  # the gateway agreed last at this `_mono`
+        self._vouched = -1  # the gateway agreed last at this `_mono`,
+        self._word = 0  # with this offset of its own
         self._tls = 0  # which of the times TLS is given
         self._loose_ms = 0  # so far may the running clock be off
         self._retry_ms = _RETRY_MS
@@ -150,7 +151,7 @@ class Timekeeper:
             self._slewed = self._mono
             self._waits = None
             self._loose_ms = 0
-        elif self.vouched and abs(offset - known) > _FAR_MS:
+        elif self.vouched and abs(offset - known) > _FAR_MS and abs(offset - self._word) > _FAR_MS:
             self._doubt(offset - known)
             self._waits = None
             return self._later()
@@ -186,7 +187,7 @@ class Timekeeper:
             self._doubt(offset - known if known is not None else (unix_s - self._floor_s) * 1000)
             return
         if known is not None and abs(offset - known) <= _FAR_MS:
-            self._vouch()
+            self._vouch(offset)
             if self.source == SNTP or abs(offset - known) <= _JUMP_MS:
                 self._hint = None
                 return
@@ -203,7 +204,7 @@ class Timekeeper:
         self._step(offset)
         self.source = GATEWAY
         self._floor_s = min(self._floor_s, unix_s)
-        self._vouch()
+        self._vouch(offset)
 
     def certificate_refused(self, now_ms):
         """TLS failed by a certificate, perhaps by its dates: a server's lie keeps the gateway away that would correct it.
@@ -230,7 +231,8 @@ class Timekeeper:
         self._before = None
         self._tls = 0
 
-    def _vouch(self):
+    def _vouch(self, offset):
         self._vouched = self._mono
+        self._word = offset
         self._before = None
         self._tls = 0
