@@ -198,7 +198,7 @@ def _silence(
     assert place.river is not None
     for begin, end in _above(place.river, line, place.boots_ms, until_ms):
         by_ms = _deadline(begin, sample_ms, station.gone_ms)
-        for spoilt, mended in deaf:
+        for spoilt, mended in sorted(deaf):  # spells that meet are one, in whatever order they were drawn
             if spoilt <= by_ms and mended > begin - sample_ms:
                 by_ms = max(by_ms, _deadline(mended, sample_ms, station.gone_ms))
         for t_from, t_to in _gaps(lights, by_ms, end):

@@ -17,7 +17,7 @@ from node.core.alarm import LevelAlarm
 from simulator import chaos, chaos_campaign, chaos_verdict
 from simulator.fault_tables import CrashTable, OrderTable, RestoreTable, TypedTable, UpdateTable
 from simulator.run import simulate
-from simulator.tables import FloodTable, WorldTable
+from simulator.tables import FloodTable, SpanTable, WorldTable
 from waspada import cli
 
 SEEDS = range(1, 41)
@@ -332,6 +332,22 @@ def test_an_offer_ends_once_and_always_with_a_good_slot(what, words, asleep):
     report = _quiet(asleep, updates=[UpdateTable(node="river1", at_s=20_000, what=what)])
     assert report["broken"] == []
     assert {word: count for word, count in report["kpi"]["updates"].items() if count} == words
+
+
+# Two spells without a sensor that meet, in water that stays above the alert long after both.
+MEET = [SpanTable(node="river1", what="unplugged", from_s=begin, for_s=6000) for begin in (40_000, 45_000)]
+LONG_FLOOD = WorldTable(flood=FloodTable(base_mm=200, waves=[[42_000, 900, 36_000, 1700]]))
+
+
+@pytest.mark.parametrize("spans", [MEET, MEET[::-1]], ids=["in order", "the later first"])
+def test_water_that_no_sensor_saw_is_excused_until_the_last_spell_ends_and_no_longer(monkeypatch, spans):
+    # Chaos, seed 7223: drawn the later first, only the earlier counted, and a blind station was blamed for its silence.
+    assert _quiet(False, spans=spans, world=LONG_FLOOD)["broken"] == []
+    _waits_half_an_hour(monkeypatch)
+    said = [how for how in _quiet(False, spans=spans, world=LONG_FLOOD)["broken"] if how.startswith("silence:")]
+    sample_s = chaos.draw(1, ("restart",)).stations[0].settings["sample.interval"]
+    dark_from_s = 51_000 + sample_s + chaos_verdict.BURST_MS // 1000
+    assert [f" from {dark_from_s}.000 to " in how for how in said] == [True, True], said
 
 
 def test_a_restored_gateway_shows_what_stations_run_by_what_the_broker_retained():
