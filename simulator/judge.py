@@ -4,7 +4,9 @@ A series is a level, or any other quantity that a station watches (`simulator.wa
 
 The words are the design's. truth: the noiseless series, straight between points. crossing: the first truth sample at or above a level from below,
 armed again below level minus deadband. false alarm: a raise while the truth stays more than 20 mm (another quantity: its margin) below the level for
-two samples either side. missed: a crossing that goes 20 mm above the level for longer than on_delay plus two samples, and no raise.
+two samples either side. Told late: what flash could not take (`unwritten`) is told when it can, often when the water is down; such a raise is false if
+the water made it at no time since flash failed in which the strobe was lit without a break. missed: a crossing that goes 20 mm above the level for
+longer than on_delay plus two samples, and no raise.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +41,7 @@ class Crossing:
 class Answered:
     crossing: Crossing
     raised_ms: int | None
-    siren_ms: int | None
+    siren_ms: int | None  # None: no siren for this level, or told late and nobody knows since when
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +88,24 @@ def _clear_of_doubt(river: River, line: int, t: int, rules: Rules, until_ms: int
     return False
 
 
-def is_false(river: River, rules: Rules, said: Said) -> bool:
-    """A raise with the truth well below the level for two samples either side."""
+def is_false(river: River, rules: Rules, said: Said, since_ms: int | None = None) -> bool:
+    """A raise with the truth well below the level for two samples either side; `since_ms`: from when on it may have been made."""
     line = rules.levels[said.after - 1]
     reach = 2 * rules.sample_ms
-    begin = said.t_ms - reach
+    begin = (said.t_ms if since_ms is None else since_ms) - reach
     return all(river.at(t) < line - rules.margin for t in range(begin, said.t_ms + reach + 1, 1000))
 
 
 def judge(
-    river: River, rules: Rules, alarms: Sequence[Said], sirens: Sequence[tuple[int, int]], until_ms: int
+    river: River,
+    rules: Rules,
+    alarms: Sequence[Said],
+    sirens: Sequence[tuple[int, int]],
+    until_ms: int,
+    unwritten: Sequence[tuple[int, int]] = (),
+    strobes: Sequence[tuple[int, int]] = (),
 ) -> Verdict:
+    """`unwritten`: from, until; flash took nothing then, so a raise within was told after it, with the time of the telling."""
     alarms = sorted((said for said in alarms if said.t_ms <= until_ms), key=lambda said: said.t_ms)
     raises = [said for said in alarms if said.after > said.before and said.key == rules.key]
     answered = []
@@ -108,12 +117,32 @@ def judge(
         )
         raised = _raised(alarms, crossing, next_ms, rules)
         if raised is not None:
-            answered.append(
-                Answered(crossing, raised, _sounded(sirens, raised) if crossing.level >= rules.siren_from else None)
-            )
+            since = _since(raised, rules, unwritten, strobes)
+            known = since == raised or raised <= crossing.t_ms
+            if not known and since >= crossing.t_ms and (since, 1) in strobes:
+                raised, known = since, True  # the strobe came on with it
+            heard = known and crossing.level >= rules.siren_from
+            answered.append(Answered(crossing, raised, _sounded(sirens, raised) if heard else None))
         elif crossing.clear_of_doubt:
             missed.append(crossing)
-    return Verdict(tuple(answered), tuple(said for said in raises if is_false(river, rules, said)), tuple(missed))
+    false = (said for said in raises if is_false(river, rules, said, _since(said.t_ms, rules, unwritten, strobes)))
+    return Verdict(tuple(answered), tuple(false), tuple(missed))
+
+
+def _since(told_ms: int, rules: Rules, unwritten: Sequence[tuple[int, int]], strobes: Sequence[tuple[int, int]]) -> int:
+    """From when on a raise told then may have been made: since flash failed, but no longer than the strobe has been lit."""
+    lit_ms = None
+    for t_ms, on in strobes:
+        if t_ms > told_ms:
+            break
+        lit_ms = (t_ms if lit_ms is None else lit_ms) if on else None
+    if lit_ms is None:
+        return told_ms
+    failed_ms = told_ms
+    for begin, end in sorted(unwritten, reverse=True):
+        if begin <= failed_ms <= end + 2 * rules.sample_ms:
+            failed_ms = begin
+    return max(failed_ms, lit_ms)
 
 
 def _raised(alarms: Sequence[Said], crossing: Crossing, before_ms: int, rules: Rules) -> int | None:

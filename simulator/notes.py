@@ -32,6 +32,7 @@ class Notes:
         self._seen: set[tuple[str, int, int]] = set()
         self.made: dict[tuple[str, str, int], int] = {}  # (node, stream, boot) -> newest seq on flash
         self.sirens: dict[str, list[tuple[int, int]]] = {}  # node -> [(t, on)]
+        self.strobes: dict[str, list[tuple[int, int]]] = {}
         self.alarms: dict[str, list[Said]] = {}
 
     def publish(self, node: str, topic: str, payload: bytes) -> None:
@@ -47,8 +48,9 @@ class Notes:
         self.alarms.setdefault(node, []).append(said)
 
     def output(self, node: str, name: str, on: int) -> None:
-        if name == "siren":
-            self.sirens.setdefault(node, []).append((self._moment.t, on))
+        if name in ("siren", "strobe"):
+            kept = self.sirens if name == "siren" else self.strobes
+            kept.setdefault(node, []).append((self._moment.t, on))
 
     def boot_of(self, node: str, file: str) -> int | None:
         """Of a segment of the journal."""

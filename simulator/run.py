@@ -237,13 +237,15 @@ def verdicts(district: fleet.District) -> list[tuple[str, judge.Rules, judge.Ver
     found = []
     for place in district.places:
         said, sirens = notes.alarms.get(place.node, ()), notes.sirens.get(place.node, ())
+        unwritten = [s.ms for s in district.scenario.spans if s.node == place.node and s.what == "storage"]
+        late = (unwritten, notes.strobes.get(place.node, ()))
         if place.river and place.has_level:
             rule = rules(place)
-            found.append((place.node, rule, judge.judge(place.river, rule, said, sirens, until_ms)))
+            found.append((place.node, rule, judge.judge(place.river, rule, said, sirens, until_ms, *late)))
         for key in place.compiled.get("watch", ()):
             rule = rules(place, key)
             truth = watched.truth(district.surroundings[place.node], key, place.boots_ms, until_ms)
-            found.append((place.node, rule, judge.judge(truth, rule, said, sirens, until_ms)))
+            found.append((place.node, rule, judge.judge(truth, rule, said, sirens, until_ms, *late)))
     return found
 
 
