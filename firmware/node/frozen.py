@@ -17,7 +17,7 @@ from node.version import VERSION
 MOST = 1900  # bytes
 DAMAGED = 1
 FOREIGN = 2
-_LAYOUT = 3  # another number for every change of what the walk takes
+_LAYOUT = 4  # another number for every change of what the walk takes
 _HEAD = "<2sBHHI"  # mark, layout, bytes that follow, how many of the numbers every such station has, CRC-32 of all but itself
 HEAD_SIZE = 11
 _MARK = b"WF"

@@ -43,7 +43,7 @@ _FOULING = (
     "state", "spread_mm", "usual_mm", "crept_mm", "_near_since", "_blocked", "_wide_days", "_scattered", "_drifted", "_day", "_lowest", "_spreads",
     "_bursts", "_first_days",
 )  # fmt: skip
-_UPLINK = ("_noise", "_attempt", "_was_of_use", "refused", "answered", "_status_after_ms", "_backlog")
+_UPLINK = ("_noise", "_attempt", "_was_of_use", "refused", "_status_after_ms", "_backlog")
 UPLINK_TICKS = ("_retry_at", "_urgent_at", "_hold_until", "_status_ms", "_paid_until")
 _PAIRS = ("_acked_key", "mark")
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from node import frozen, parts
 from node.core import clock, journal
+from node.core.network import CONFIRMED, Network
 from simulator.chips.modem import ModemChip
 from tests.core.station_desk import Desk
 from tests.core.test_modem import Line
@@ -22,7 +23,8 @@ MADE_AGAIN = {
             "_networking", "drill", "update", "safe", "reboot_wanted"},
     "Books": {"_storage", "_clock", "_reset", "_doubts", "memory_bad"},
     "Duty": {"_seen", "_moved_ms", "_cable_ms", "_heard", "phase", "boot_ms", "slept_ms", "planned_ms"},
-    "Uplink": {"_link", "_input", "client", "_gaps", "_now", "_opened_at", "_took_ms", "_hurry", "_told", "_online", "_replies", "_settings", "_asking"},
+    "Uplink": {"_link", "_input", "client", "_gaps", "_now", "_opened_at", "_took_ms", "_hurry", "_told", "_online", "_replies", "_settings", "_asking",
+               "answered"},
     "Gauge": {"_ranger", "_burst", "sampling", "_deadline", "_no_echo_seen", "_bad_seen", "others"},
     "Log": {"_storage", "_buffer", "_chunk", "_chunk_number", "_chunk_at", "_met", "_mended"},
     "Cursor": {"_head"},
@@ -323,6 +325,28 @@ def test_it_stays_awake_while_anything_is_alarmed_typed_or_going_on():
     desk.run(400_000)
     assert desk.app.gauge.state == 2
     assert desk.app.rest(desk.now) == 0
+
+
+def test_a_network_that_has_failed_is_not_confirmed_by_what_its_broker_said_before_a_sleep():
+    desk = Bed(settings=SLEEPY, station={"broker": {"host": "old", "port": 8883}}, link="up")
+    desk.level(300)
+    desk.broker.host = "old"
+    desk.run(60_000)
+    desk.type("set broker.host typo")
+    assert "on trial" in desk.type("save")
+    desk.storage.writes_fail = True
+    desk.run(700_000)
+    assert desk.broker.used[-1]["broker.host"] == "old", "it came back, and flash does not know"
+    assert desk.live(2 * 3600_000), "it sleeps"
+    assert desk.run(3600_000, until=lambda: desk.app.uplink.answered)
+    desk.storage.writes_fail = False
+    desk.broker.used.clear()
+    assert desk.live(3 * 3600_000)
+    assert [values["broker.host"] for values in desk.broker.used[:2]] == ["typo", "old"], "tried again, with its time"
+    assert CONFIRMED not in [event.values["network"] for event in desk.events("network")]
+    kept = Network(desk.station)
+    kept.load(desk.storage)
+    assert (kept.values["broker.host"], kept.before) == ("old", None)
 
 
 def test_a_broker_that_is_away_is_tried_for_half_a_minute_and_later_and_later():
