@@ -115,6 +115,17 @@ def marks(text: str, part: str) -> tuple[str, str]:
     return own if own[0] in text else (BEGIN, END)
 
 
+def written(text: str, found: dict[str, Figures], measured_on: dict[str, Any]) -> str:
+    """The text with each part's figures between its marks."""
+    places: dict[tuple[str, str], Figures] = {}
+    for name, figures in found.items():
+        places.setdefault(marks(text, name), []).extend(figures)
+    for (begin, end), figures in places.items():
+        before, rest = text.split(begin, 1)
+        text = f"{before}{begin}\n{table(figures, measured_on)}\n{end}{rest.split(end, 1)[1]}"
+    return text
+
+
 def _number(value: Any) -> str:
     if isinstance(value, float) and abs(value) < 100:
         return f"{value:.2f}"
@@ -127,22 +138,22 @@ def run(args: argparse.Namespace) -> int:
     text = ""
     if target:
         text = target.read_text(encoding="utf-8") if target.is_file() else ""
-        begin, end = marks(text, args.part)
-        if begin not in text or end not in text:
-            raise InputError(f"{target}: no file with the marks {begin} and {end}")
+        for name in names:
+            begin, end = marks(text, name)
+            if begin not in text or end not in text:
+                raise InputError(f"{target}: no file with the marks {begin} and {end}")
     need(names)
-    figures: Figures = []
+    found: dict[str, Figures] = {}
     with tqdm(total=len(names), unit="part", leave=False) as bar:
         for name in names:
             bar.set_description(name)
-            figures += PARTS[name](lambda what: bar.set_postfix_str(what))
+            found[name] = PARTS[name](lambda what: bar.set_postfix_str(what))
             bar.update()
-    made = table(figures, machine())
+    measured_on, figures = machine(), [figure for each in found.values() for figure in each]
     if target:
-        before, rest = text.split(begin, 1)
-        target.write_text(f"{before}{begin}\n{made}\n{end}{rest.split(end, 1)[1]}", encoding="utf-8")
+        target.write_text(written(text, found, measured_on), encoding="utf-8")
     if args.json:
-        print(json.dumps({"figures": figures, "machine": machine()}))
+        print(json.dumps({"figures": figures, "machine": measured_on}))
     else:
-        print(made)
+        print(table(figures, measured_on))
     return 0

@@ -31,4 +31,9 @@ def test_a_table_goes_between_a_parts_own_marks_where_there_are_some():
     own = ("<!-- bench:reliability:begin -->", "<!-- bench:reliability:end -->")
     text = f"{bench.BEGIN}\n{bench.END}\n{own[0]}\n{own[1]}\n"
     assert bench.marks(text, "reliability") == own
-    assert bench.marks(text, "all") == bench.marks(text, "firmware") == (bench.BEGIN, bench.END)
+    rows = {part: [{"name": part, "value": 1, "unit": "s"}] for part in ("firmware", "ingest", "reliability")}
+    made = bench.written(text, rows, bench.machine())
+    first, second = made.split(own[0])
+    assert "| firmware |" in first and "| ingest |" in first and "| reliability |" not in first
+    assert "| reliability |" in second and "| firmware |" not in second
+    assert bench.marks(text, "firmware") == (bench.BEGIN, bench.END)
