@@ -215,18 +215,43 @@ def budget(station: Station, siren_h: float | None = None) -> dict[str, Any]:
     hours = sizing["siren_h"] if siren_h is None else siren_h
     days = [Day(station, profile) for profile in range(len(PROFILES))]
     reserve = reserve_mah(station, hours)
-    rows = []
+    battery = station.fittings.supply["battery"]
+    has_mah = battery["mah"] * station.fittings.batteries
+    fed = "panel" in station.fittings.supply  # where no panel feeds the battery nobody waits for the sun
+    rows: list[dict[str, Any]] = []
     for day in days:
         needs = (sizing["days"] * day.battery_mah + reserve) * 100 / sizing["battery_percent"]
         rows.append({**day.as_data(), "autonomy_days": round(autonomy_days(station, day, hours), 1),
-                     "battery_needed_mah": round(needs), "battery": _battery(station, needs)})  # fmt: skip
-    battery = station.fittings.supply["battery"]
-    return {
+                     "battery_needed_mah": round(needs), "battery": _battery(station, needs),
+                     "battery_suffices": not fed or has_mah >= round(needs)})  # fmt: skip
+    found = {
         "station": station.source.path.stem, "is": PROFILES[setting(station, "power.profile")], "profiles": rows, "siren_h": hours,
         "siren_reserve_mah": round(reserve), "days_wanted": sizing["days"], "has_battery": battery.id, "batteries": station.fittings.batteries,
-        "has_mah": battery["mah"] * station.fittings.batteries, "fed_by_sun": "panel" in station.fittings.supply,
+        "has_mah": has_mah,
         "not_counted": [name for name, row in station.pins.items() if row["kind"] == "output" and name not in ("siren", "strobe")],
     }  # fmt: skip
+    return {**found, "lacks": _lacks(found)}
+
+
+def in_force(found: dict[str, Any]) -> dict[str, Any]:
+    """The row of the profile that the station's settings choose."""
+    row: dict[str, Any] = next(row for row in found["profiles"] if row["profile"] == found["is"])
+    return row
+
+
+def _lacks(found: dict[str, Any]) -> list[str]:
+    """What does not suffice for the profile in force."""
+    row, lacks = in_force(found), []
+    if not row["battery_suffices"]:
+        needs = f"{row['battery_needed_mah']} mAh for {found['days_wanted']} days without sun"
+        lacks.append(f"its battery has {found['has_mah']} mAh, and it needs {needs} ({row['battery']})")
+    if "site" in found and row["panel_needed_w"] is None:
+        lacks.append(f"no panel feeds it in {found['worst_month']}")
+    elif "site" in found and not row["panel_suffices"]:
+        lacks.append(
+            f"its panel has {found['has_panel_w']:g} W, and it needs {row['panel_needed_w']:g} ({row['panel']})"
+        )
+    return lacks
 
 
 def _battery(station: Station, needs_mah: float) -> str:
@@ -274,4 +299,4 @@ def at_site(station: Station, site: Site, tilt: int | None = None, siren_h: floa
         "assumed": dict(site.assumed), "frost_unasked": abs(site.latitude) > _FROSTLESS_DEGREES and (station.fittings.coldest_c or 0) >= 0,
         "has_panel_w": has_mw / 1000,
     }  # fmt: skip
-    return found
+    return {**found, "lacks": _lacks(found)}

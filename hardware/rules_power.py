@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from hardware import power
 from hardware.boards import chips
 from hardware.compile import Station
-from hardware.harness import battery_mv, cold_mv, keys_of, loads, on_bus, outputs, rail_mv, setting
+from hardware.harness import battery_mv, cold_mv, keys_of, loads, on_bus, outputs, rail_mv
 from hardware.parts import Part
 from hardware.rule import Finding, finding
 from hardware.shape import Trail
@@ -186,12 +186,10 @@ def battery_divider(station: Station) -> Iterator[Finding]:
 
 
 def autonomy(station: Station) -> Iterator[Finding]:
-    """As the settings stand, and with the siren's reserve kept back. Where no panel feeds the battery nobody waits for the sun."""
-    if "panel" not in station.fittings.supply:
-        return
+    """As the settings stand, and with the siren's reserve kept back."""
     found = power.budget(station)
-    row = found["profiles"][setting(station, "power.profile")]
-    if row["battery_needed_mah"] > found["has_mah"]:
+    row = power.in_force(found)
+    if not row["battery_suffices"]:
         said = (
             f"{found['has_mah']} mAh last {row['autonomy_days']:g} days {row['profile']} at {row['mah_day']:g} mAh a day, "
             f"{found['siren_reserve_mah']} mAh kept for {found['siren_h']:g} h of siren; wanted are {found['days_wanted']} days: "

@@ -127,26 +127,9 @@ def _power(args: argparse.Namespace) -> dict[str, Any]:
         if args.site is not None
         else power.budget(station, args.siren_hours)
     )
-    found["lacks"] = _lacks(found)
     if not args.json:
         print("\n".join(_said(found)))
     return found
-
-
-def _lacks(found: dict[str, Any]) -> list[str]:
-    """What does not suffice for the profile in force."""
-    row = next(row for row in found["profiles"] if row["profile"] == found["is"])
-    lacks = []
-    if found["fed_by_sun"] and row["battery_needed_mah"] > found["has_mah"]:
-        needs = f"{row['battery_needed_mah']} mAh for {found['days_wanted']} days without sun"
-        lacks.append(f"its battery has {found['has_mah']} mAh, and it needs {needs} ({row['battery']})")
-    if "site" in found and row["panel_needed_w"] is None:
-        lacks.append(f"no panel feeds it in {found['worst_month']}")
-    elif "site" in found and not row["panel_suffices"]:
-        lacks.append(
-            f"its panel has {found['has_panel_w']:g} W, and it needs {row['panel_needed_w']:g} ({row['panel']})"
-        )
-    return lacks
 
 
 def _said(found: dict[str, Any]) -> list[str]:

@@ -7,25 +7,18 @@ import pytest
 
 from hardware import bench, copper, harness
 from hardware.bom import Bom
-from hardware.compile import STATIONS, Station, shipped
+from hardware.compile import Station, shipped
 from hardware.net import Net, Wire, colours
 from hardware.parts import parts
 from hardware.power import budget
 from hardware.rules_power import peaks_ua
-from hardware.shape import ROOM, Source
+from hardware.shape import ROOM
 from node import duty
 from tests.hardware.build_pages import PAGES
+from tests.hardware.changed import station
 from waspada.station import load
 
 README = ROOM / "README.md"
-
-
-def station(name: str, *changes: tuple[str, str]) -> Station:
-    text = (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new, 1)
-    return Station(Source(Path(f"{name}.toml"), text))
 
 
 def rows(one: Station, *words: str) -> list[str]:

@@ -11,22 +11,14 @@ import pytest
 from hardware import copper
 from hardware.bom import FLOODNET_MOUNTED_USD, FLOODNET_USD, Bom, beside
 from hardware.building import beam_radius_mm, heard_m, level_db
-from hardware.compile import STATIONS, Station, shipped
+from hardware.compile import STATIONS, shipped
 from hardware.copper import outside
 from hardware.net import HOLDER, THERE
 from hardware.parts import parts
-from hardware.shape import Source
 from hardware.sheet import sheet
+from tests.hardware.changed import station
 from waspada import cli
 from waspada.station import load
-
-
-def station(name: str, *changes: tuple[str, str]) -> Station:
-    text = (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new, 1)
-    return Station(Source(Path(f"{name}.toml"), text))
 
 
 def rows_of(name: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:

@@ -2,27 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from hardware import copper, terminals
-from hardware.compile import STATIONS, Station, shipped
+from hardware.compile import shipped
 from hardware.harness import battery_mv, rail_mv
 from hardware.net import BATTERY, BOARD, FIVE, Net, Wire
 from hardware.parts import Part, parts
-from hardware.shape import ROOM, Source
+from hardware.shape import ROOM
+from tests.hardware.changed import station
 from waspada.station import load
 
 LOADS = {**parts("sensors"), **parts("outputs")}
-
-
-def station(name: str, *changes: tuple[str, str]) -> Station:
-    text = (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new, 1)
-    return Station(Source(Path(f"{name}.toml"), text))
 
 
 def too_thin(net: Net) -> list[str]:

@@ -5,19 +5,15 @@ from functools import cache
 import pytest
 
 from hardware import power
-from hardware.compile import STATIONS, Station, shipped
-from hardware.shape import read
+from hardware.compile import shipped
 from simulator import energy
 from simulator.meter import Use
+from tests.hardware.changed import station
 
 NEAR = 0.10
 HOURS = 4  # of a calm day, which are like the others
 SAMPLES_S = (60, 900)
 _LIVE_ZERO_MA = 4  # what a loop draws at the least
-
-
-def station(name: str) -> Station:
-    return Station(read(STATIONS, name, "station"))
 
 
 ON_WIFI = [

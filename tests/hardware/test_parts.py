@@ -172,29 +172,28 @@ def test_a_sirens_gate_that_a_pin_cant_open_or_a_boot_half_opens_is_found(figure
     assert found == ({rule} if rule else set())
 
 
-def test_a_part_without_its_figure_ends_the_command_with_2(tmp_path, monkeypatch, capsys):
-    for group in KINDS:
-        text = (PARTS / f"{group}.toml").read_text(encoding="utf-8")
-        (tmp_path / f"{group}.toml").write_text(text.replace("awake_ua = 8000\n", ""), encoding="utf-8")
+@pytest.fixture
+def other_parts(tmp_path, monkeypatch):
+    """A folder that parts are read from instead; empty."""
     monkeypatch.setattr("hardware.parts.PARTS", tmp_path)
     parts.cache_clear()
-    try:
-        assert main(["hardware", "check", "river_gauge"]) == 2
-    finally:
-        parts.cache_clear()
+    yield tmp_path
+    parts.cache_clear()
+
+
+def test_a_part_without_its_figure_ends_the_command_with_2(other_parts, capsys):
+    for group in KINDS:
+        text = (PARTS / f"{group}.toml").read_text(encoding="utf-8")
+        (other_parts / f"{group}.toml").write_text(text.replace("awake_ua = 8000\n", ""), encoding="utf-8")
+    assert main(["hardware", "check", "river_gauge"]) == 2
     sentence = capsys.readouterr().err
-    assert f"{tmp_path / 'sensors.toml'}, line " in sentence
+    assert f"{other_parts / 'sensors.toml'}, line " in sentence
     assert "a02yyuw lacks 'awake_ua'; allowed are whole numbers from 0" in sentence
 
 
-def test_parts_that_are_gone_are_named_by_their_path(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("hardware.parts.PARTS", tmp_path)
-    parts.cache_clear()
-    try:
-        assert main(["hardware", "check", "river_gauge"]) == 2
-    finally:
-        parts.cache_clear()
-    assert f"no list of parts '{tmp_path / 'sensors.toml'}'" in capsys.readouterr().err
+def test_parts_that_are_gone_are_named_by_their_path(other_parts, capsys):
+    assert main(["hardware", "check", "river_gauge"]) == 2
+    assert f"no list of parts '{other_parts / 'sensors.toml'}'" in capsys.readouterr().err
 
 
 def test_an_estimate_is_what_to_write_where_no_data_sheet_has_the_figure(tmp_path):

@@ -8,19 +8,12 @@ import pytest
 from hardware import power, sites
 from hardware.boards import boards, read_board
 from hardware.check import check
-from hardware.compile import STATIONS, Station, shipped
-from hardware.shape import Source, read
+from hardware.compile import STATIONS, shipped
+from hardware.shape import read
 from simulator import energy
 from simulator.errors import InputError
+from tests.hardware.changed import station
 from waspada import cli
-
-
-def station(name: str = "river_gauge", *changes: tuple[str, str]) -> Station:
-    text = (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new, 1)
-    return Station(Source(Path("drawn.toml"), text))
 
 
 def test_the_published_day_of_hourly_reports_is_in_the_table() -> None:
@@ -39,25 +32,25 @@ def test_each_station_has_a_day_in_both_profiles_and_sleep_costs_less(name: str)
 
 def test_the_reserve_is_the_sounders_own_pattern() -> None:
     # 60 s of 1 A in 180 s and 0.2 A throughout, six hours: 2000 and 1200 mAh.
-    assert round(power.reserve_mah(station(), 6)) == 3200 == round(energy.reserve_mah(6))
+    assert round(power.reserve_mah(station("river_gauge"), 6)) == 3200 == round(energy.reserve_mah(6))
 
 
 def test_the_siren_reserve_is_not_there_for_days_without_sun() -> None:
-    gauge = station()
+    gauge = station("river_gauge")
     day = power.Day(gauge, 0)
     assert power.autonomy_days(gauge, day, 0) > power.autonomy_days(gauge, day, 6)
     assert power.autonomy_days(gauge, day, 100) == 0
 
 
 def test_a_slower_sample_and_a_smaller_board_cost_less() -> None:
-    plain = power.Day(station(), 1)
+    plain = power.Day(station("river_gauge"), 1)
     slow = power.Day(station("river_gauge", ("[settings]", '[settings]\n"sample.interval" = "900 s"')), 1)
     assert slow.battery_mah < plain.battery_mah
     assert slow.samples == 96
 
 
 def test_kuching_has_its_worst_month_in_january_and_helsinki_in_december() -> None:
-    gauge = station()
+    gauge = station("river_gauge")
     kuching = power.at_site(gauge, sites.site_at("1.55,110.35"))
     helsinki = power.at_site(gauge, sites.site_at("60.17,24.94"))
     assert (kuching["worst_month"], helsinki["worst_month"]) == ("January", "December")
@@ -72,7 +65,7 @@ def test_a_place_with_frost_asks_for_its_temperature_and_a_battery_that_bears_it
 ) -> None:
     assert cli.main(["hardware", "power", "river_gauge", "--site", "helsinki"]) == 1
     assert "write its lowest temperature as coldest_c" in capsys.readouterr().out
-    assert not power.at_site(station(), sites.read_site("kuching"))["frost_unasked"]
+    assert not power.at_site(station("river_gauge"), sites.read_site("kuching"))["frost_unasked"]
     cold = station(
         "river_gauge", ("coldest_c = 20", "coldest_c = -20"), ('battery = "lfp_6ah"', 'battery = "lfp_20ah_cold"')
     )

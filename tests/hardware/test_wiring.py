@@ -21,19 +21,12 @@ from hardware.shape import ROOM, Source
 from hardware.wiring import Harness, is_of, marked, page, wireviz
 from simulator.errors import InputError
 from tests.hardware import random_stations
+from tests.hardware.changed import station
 from waspada import cli, hardware_derived
 
 DRAWINGS = ROOM.parent / "docs" / "sheets" / "wiring"
 CIRCUITS = ROOM.parent / "docs" / "build" / "circuits.md"
 MEMBERS = ("rx", "tx", "power", "sda", "scl", "pin")
-
-
-def station(name: str, *changes: tuple[str, str]) -> Station:
-    text = (STATIONS / f"{name}.toml").read_text(encoding="utf-8")
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    return Station(Source(Path(f"{name}.toml"), text))
 
 
 def pins_of(data: object) -> Iterator[int]:

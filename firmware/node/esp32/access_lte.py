@@ -20,9 +20,8 @@ class Lte:
     def __init__(self, clock, lte: dict, seed: int):
         self._clock = clock
         pins = lte["uart"]
-        for number in lte.get(
-            "low", ()
-        ):  # the chip pulls a strapping pin up until someone drives it: the modem would stay in reset
+        # The chip pulls a strapping pin up until someone drives it: the modem would stay in reset.
+        for number in lte.get("low", ()):
             Pin(number, Pin.OUT, value=0, hold=False)  # type: ignore[call-arg]
         if "supply" in lte:  # a strapping pin may be driven from here on: it was read at reset
             Pin(lte["supply"], Pin.OUT, value=1, hold=False)  # type: ignore[call-arg]
